@@ -1,0 +1,28 @@
+//! The domain of redbutton: what a job asks for, what is decided, and what is answered.
+//!
+//! Nothing here does input or output, knows the time or waits: time and everything that AWS says
+//! come in as values, decisions go out as values, and Cargo enforces it (no AWS SDK and no tokio
+//! in this crate's dependencies). In reading order:
+//!
+//! - [`job`]: the job event, the answer and the token that CodePipeline hands back
+//! - [`artifact`]: files out of an input artifact, within bounds
+//! - [`rollout_file`]: what people write: parameters, targets, images
+//! - [`task_definition`]: raw JSON: edit, hash, what points elsewhere
+//! - [`preflight`]: findings before a write
+//! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
+//! - [`denied`]: AccessDenied, explained
+//! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests
+//!
+//! Invariants that this crate keeps: credentials cannot be printed; a task definition loses
+//! nothing on its way; success means that what was released serves; every deadline counts from the
+//! attempt's start and travels in the token.
+
+pub mod artifact;
+pub mod denied;
+pub mod error;
+pub mod job;
+pub mod names;
+pub mod preflight;
+pub mod rollout;
+pub mod rollout_file;
+pub mod task_definition;

@@ -1,0 +1,103 @@
+//! A rollout's end, in words and in output variables.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::proof::Proof;
+use super::watch::{Ending, Watch};
+use crate::error::{Failure, FailureKind};
+use crate::job::answer::Outcome;
+use crate::names::short;
+use crate::rollout_file::target::ServiceTarget;
+
+/// Where a target is, in words.
+pub fn place(target: &ServiceTarget, account: &str) -> String {
+    format!(
+        "service {} (cluster {}, {}, account {account})",
+        target.name,
+        target.cluster,
+        target.region.as_str()
+    )
+}
+
+/// Success: the release serves, and this is the proof.
+pub fn success(
+    target: &ServiceTarget,
+    account: &str,
+    watch: &Watch,
+    proof: &Proof,
+    started: u64,
+    now: u64,
+) -> Outcome {
+    let seconds = now.saturating_sub(started);
+    let mut summary = format!(
+        "{} serves {} ({} tasks), {}, after {seconds} s",
+        place(target, account),
+        short(&proof.task_definition),
+        proof.running,
+        match &watch.was {
+            Some(was) => format!("was {}", short(was)),
+            None => "as before".into(),
+        }
+    );
+    for note in &proof.notes {
+        summary.push_str("; ");
+        summary.push_str(note);
+    }
+    let digests: serde_json::Map<String, Value> = proof
+        .images
+        .iter()
+        .map(|served| (served.container.clone(), Value::from(served.digest.clone())))
+        .collect();
+    let document = serde_json::json!({"targets": [proof.to_json(target, account, watch, now)]});
+    let variables = BTreeMap::from([
+        ("Summary".to_owned(), summary.clone()),
+        ("Proof".to_owned(), document.to_string()),
+        (
+            "TaskDefinitionArns".to_owned(),
+            proof.task_definition.clone(),
+        ),
+        ("DeploymentIds".to_owned(), proof.deployment.clone()),
+        (
+            "ImageDigests".to_owned(),
+            Value::Object(digests).to_string(),
+        ),
+        ("DurationSeconds".to_owned(), seconds.to_string()),
+    ]);
+    Outcome::Success {
+        variables,
+        summary,
+        external_id: Some(proof.deployment.clone()),
+    }
+}
+
+/// Failure: the first cause, and what the target was, became and is now.
+pub fn failure(target: &ServiceTarget, account: &str, watch: &Watch, ending: &Ending) -> Failure {
+    let kind = if ending.overtaken {
+        FailureKind::RevisionOutOfSync
+    } else {
+        FailureKind::JobFailed
+    };
+    let next = if ending.overtaken {
+        "Nothing was changed back. Find out who else deploys this service, then retry the stage."
+    } else {
+        "Mend the cause and release again; a retry of the stage tries this very release once more."
+    };
+    Failure::new(
+        kind,
+        format!(
+            "{} was not released: {}.\nIt was {}, became {}{}, and is now {}.\n{next}",
+            place(target, account),
+            ending.cause.trim_end_matches('.'),
+            watch.was.as_deref().map_or("unknown", short),
+            short(&watch.became),
+            if watch.deployment.is_empty() {
+                String::new()
+            } else {
+                format!(" ({})", watch.deployment)
+            },
+            ending.now,
+        ),
+    )
+}

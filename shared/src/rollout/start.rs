@@ -1,0 +1,246 @@
+//! How an attempt begins: what has to be done so that a service runs a definition, given what AWS
+//! shows. A duplicate of the job, and a crash at any line, lead to the same revision and the same
+//! deployment (CONTRACTS 3.5.6).
+
+use super::seen::{RolloutState, Service};
+use super::watch::{Phase, Progress, Watch};
+use crate::task_definition::{Described, TaskDefinition, tag};
+
+/// What an attempt begins with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Start {
+    /// It runs, or is on its way: only watch.
+    Watch(Watch),
+    /// A revision of this very attempt exists; deploy it, unless it was deployed before.
+    Resume {
+        /// The revision's ARN.
+        arn: String,
+        /// ARN of what serves now.
+        was: Option<String>,
+    },
+    /// Register, then deploy.
+    Register {
+        /// ARN of what serves now.
+        was: Option<String>,
+    },
+}
+
+/// The attempt and its operation, as the tags have them.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys<'a> {
+    /// Execution and target.
+    pub operation: &'a str,
+    /// The id of the job that began it.
+    pub attempt: &'a str,
+}
+
+impl Keys<'_> {
+    fn made(&self, described: &Described) -> bool {
+        described.tag(tag::OPERATION) == Some(self.operation)
+            && described.tag(tag::ATTEMPT) == Some(self.attempt)
+    }
+}
+
+/// Decides. `running` is the PRIMARY deployment's definition, `latest` the newest ACTIVE one of
+/// the family; both may be the same one, and either may be missing.
+pub fn start(
+    service: &Service,
+    running: Option<&Described>,
+    latest: Option<&Described>,
+    wanted: &TaskDefinition,
+    keys: Keys<'_>,
+) -> Start {
+    let was = service
+        .last_finished()
+        .map(|deployment| deployment.task_definition.clone());
+    if let (Some(primary), Some(running)) = (service.primary(), running)
+        && primary.task_definition == running.arn
+    {
+        let sha256 = wanted.sha256();
+        let ours = keys.made(running);
+        let same = running.tag(tag::SHA256) == Some(sha256.as_str())
+            || running.definition.same_content(wanted);
+        if ours || (same && primary.state != RolloutState::Failed) {
+            return Start::Watch(Watch {
+                was: was.filter(|was| *was != running.arn),
+                became: running.arn.clone(),
+                deployment: primary.id.clone(),
+                unchanged: !ours,
+                ..Watch::default()
+            });
+        }
+    }
+    match latest.filter(|latest| latest.active && keys.made(latest)) {
+        Some(latest) => Start::Resume {
+            arn: latest.arn.clone(),
+            was,
+        },
+        None => Start::Register { was },
+    }
+}
+
+/// The watch of an attempt that was deployed before and is not PRIMARY any more: nothing is
+/// deployed again, the end of the way back is waited for.
+pub fn already_tried(arn: String, was: Option<String>, now: u64) -> Watch {
+    Watch {
+        was,
+        became: arn,
+        phase: Phase::Back {
+            since: now,
+            asked: true,
+        },
+        progress: Progress {
+            balance: 0,
+            at: now,
+        },
+        ..Watch::default()
+    }
+}
+
+/// Revisions that were registered between the newest known one and ours, lowest first: one of them
+/// may be a duplicate's, and of two equal ones the lower wins.
+pub fn between(newest_known: u64, ours: u64) -> std::ops::Range<u64> {
+    // A family that lost many revisions is not searched from end to end.
+    ours.saturating_sub(5).max(newest_known + 1)..ours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::seen::Deployment;
+    use super::*;
+    use serde_json::json;
+
+    const KEYS: Keys<'_> = Keys {
+        operation: "execution/web",
+        attempt: "job-1",
+    };
+
+    fn described(revision: u64, image: &str, tags: &[(&str, &str)]) -> Described {
+        let tags: Vec<_> = tags
+            .iter()
+            .map(|(key, value)| json!({"key": key, "value": value}))
+            .collect();
+        Described::from_answer(&json!({
+            "taskDefinition": {
+                "taskDefinitionArn": arn(revision), "revision": revision, "family": "web",
+                "containerDefinitions": [{"name": "web", "image": image}],
+            },
+            "tags": tags,
+        }))
+        .unwrap()
+    }
+
+    fn arn(revision: u64) -> String {
+        format!("arn:aws:ecs:ap-southeast-2:333333333333:task-definition/web:{revision}")
+    }
+
+    fn service(primary: u64, state: &str) -> Service {
+        let deployment = Deployment {
+            id: "ecs-svc/1".into(),
+            primary: true,
+            task_definition: arn(primary),
+            state: RolloutState::parse(Some(state)),
+            ..Default::default()
+        };
+        Service {
+            status: "ACTIVE".into(),
+            desired: 1,
+            deployments: vec![deployment],
+            ..Default::default()
+        }
+    }
+
+    const MADE: [(&str, &str); 2] = [(tag::OPERATION, "execution/web"), (tag::ATTEMPT, "job-1")];
+
+    #[test]
+    fn a_first_delivery_registers() {
+        let (running, wanted) = (
+            described(7, "r/web:1", &[]),
+            described(0, "r/web:2", &[]).definition,
+        );
+        let start = start(
+            &service(7, "COMPLETED"),
+            Some(&running),
+            Some(&running),
+            &wanted,
+            KEYS,
+        );
+        assert_eq!(start, Start::Register { was: Some(arn(7)) });
+    }
+
+    #[test]
+    fn a_second_delivery_finds_the_revision_or_the_deployment_of_the_first() {
+        let (old, ours) = (described(7, "r/web:1", &[]), described(8, "r/web:2", &MADE));
+        let wanted = described(0, "r/web:2", &[]).definition;
+        let found = start(
+            &service(7, "COMPLETED"),
+            Some(&old),
+            Some(&ours),
+            &wanted,
+            KEYS,
+        );
+        assert_eq!(
+            found,
+            Start::Resume {
+                arn: arn(8),
+                was: Some(arn(7))
+            }
+        );
+        for state in ["IN_PROGRESS", "COMPLETED", "FAILED"] {
+            let found = start(&service(8, state), Some(&ours), Some(&ours), &wanted, KEYS);
+            assert!(
+                matches!(found, Start::Watch(watch) if watch.became == arn(8) && !watch.unchanged),
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_retry_of_the_stage_is_an_attempt_of_its_own() {
+        let (old, first) = (described(7, "r/web:1", &[]), described(8, "r/web:2", &MADE));
+        let wanted = described(0, "r/web:2", &[]).definition;
+        let retry = Keys {
+            attempt: "job-2",
+            ..KEYS
+        };
+        let found = start(
+            &service(7, "COMPLETED"),
+            Some(&old),
+            Some(&first),
+            &wanted,
+            retry,
+        );
+        assert_eq!(found, Start::Register { was: Some(arn(7)) });
+    }
+
+    #[test]
+    fn what_runs_already_is_only_watched_unless_ecs_gave_it_up() {
+        let running = described(7, "r/web:2", &[]);
+        let wanted = described(0, "r/web:2", &[]).definition;
+        for (state, watched) in [
+            ("COMPLETED", true),
+            ("IN_PROGRESS", true),
+            ("FAILED", false),
+        ] {
+            let found = start(
+                &service(7, state),
+                Some(&running),
+                Some(&running),
+                &wanted,
+                KEYS,
+            );
+            assert_eq!(
+                matches!(found, Start::Watch(watch) if watch.unchanged),
+                watched,
+                "{state}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_revisions_that_others_registered_meanwhile_are_compared() {
+        assert!(between(7, 8).is_empty());
+        assert_eq!(between(7, 10).collect::<Vec<_>>(), [8, 9]);
+        assert_eq!(between(0, 100).collect::<Vec<_>>().len(), 5);
+    }
+}

@@ -1,0 +1,431 @@
+//! What people write: UserParameters and the rollout file → types in which nothing is missing.
+//!
+//! Everything wrong is reported at once. The JSON Schemas in `schemas/` are generated from the
+//! types in [`written`]; a property test holds the door and the schemas to the same opinion.
+
+mod door;
+pub mod images;
+pub mod target;
+pub mod written;
+
+use serde_json::Value;
+
+use crate::error::Failure;
+use crate::job::is_uuid;
+use door::{Door, Rule, Wrongs};
+use target::{Defaults, ServiceTarget};
+
+/// UserParameters of the task-definition-updater.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UserParameters {
+    /// The rollout file.
+    pub rollout: RolloutSource,
+    /// The pipeline execution's id.
+    pub execution: String,
+    /// The pipeline's name. With it, the job is checked against CodePipeline's own record before
+    /// the first write (CONTRACTS 3.2.14, 3.3.2).
+    pub pipeline: Option<String>,
+}
+
+/// Where the rollout file is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RolloutSource {
+    /// In UserParameters themselves.
+    Inline(Value),
+    /// In an input artifact.
+    File(Place),
+}
+
+/// A file in an input artifact: `Artifact::path`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The artifact's name in the pipeline.
+    pub artifact: String,
+    /// The file's path in it.
+    pub path: String,
+}
+
+impl Place {
+    /// None unless `Artifact::path`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (artifact, path) = text.split_once("::")?;
+        let name = (1..=100).contains(&artifact.len())
+            && artifact
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+        (name && !path.is_empty()).then(|| Self {
+            artifact: artifact.to_owned(),
+            path: path.to_owned(),
+        })
+    }
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}::{}", self.artifact, self.path)
+    }
+}
+
+/// A rollout: what to bring where, and how long it may take.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolloutFile {
+    /// What changes.
+    pub target: ServiceTarget,
+    /// Image files; none means `imagedefinitions.json` of the first artifact that has it.
+    pub images: Vec<Place>,
+    /// Minutes without progress until the rollout has failed.
+    pub stall_minutes: u32,
+    /// Minutes until the rollout has failed.
+    pub timeout_minutes: u32,
+    /// Minutes that going back may take.
+    pub rollback_minutes: u32,
+    /// What a failure leaves behind.
+    pub on_failure: OnFailure,
+    /// Exceptions from what is refused by default, each written as the refusal names it.
+    pub allow: Vec<String>,
+}
+
+/// What a failed rollout leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The version that served before, by ECS's circuit breaker or by redbutton.
+    Rollback,
+    /// Whatever ECS leaves; redbutton adds no rollback of its own.
+    Stop,
+}
+
+const ANY: Rule = Rule {
+    allowed: "a text",
+    accepts: |text| !text.is_empty(),
+};
+const PLACE: Rule = Rule {
+    allowed: "a file in an input artifact, as \"Artifact::path\"",
+    accepts: |text| Place::parse(text).is_some(),
+};
+const EXECUTION: Rule = Rule {
+    allowed: "what CodePipeline puts in for \"#{codepipeline.PipelineExecutionId}\", a UUID",
+    accepts: is_uuid,
+};
+const PIPELINE: Rule = Rule {
+    allowed: "the pipeline's name (1 to 100 letters, digits or .@-_)",
+    accepts: |text| {
+        (1..=100).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b".@-_".contains(&b))
+    },
+};
+const ON_FAILURE: Rule = Rule {
+    allowed: "\"rollback\" or \"stop\"",
+    accepts: |text| matches!(text, "rollback" | "stop"),
+};
+
+const PARAMETERS_EXAMPLE: &str =
+    r##"{"rollout": "Build::rollout.json", "execution": "#{codepipeline.PipelineExecutionId}"}"##;
+
+impl UserParameters {
+    /// Reads the action's UserParameters.
+    pub fn parse(text: Option<&str>) -> Result<Self, Failure> {
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
+            return Err(Failure::configuration(format!(
+                "the action has no UserParameters; write for example {PARAMETERS_EXAMPLE}"
+            )));
+        };
+        let value: Value = serde_json::from_str(text).map_err(|error| {
+            Failure::configuration(format!(
+                "the action's UserParameters are not JSON ({error}); write for example \
+                 {PARAMETERS_EXAMPLE}"
+            ))
+        })?;
+        Self::from_value(&value)
+            .map_err(|wrongs| Failure::findings("the action's UserParameters", &wrongs))
+    }
+
+    /// Reads UserParameters that are JSON; the error is everything that is wrong.
+    pub fn from_value(value: &Value) -> Result<Self, Vec<String>> {
+        let mut wrongs = Wrongs::default();
+        let parsed = Self::through(value, &mut wrongs);
+        wrongs.or(parsed)
+    }
+
+    fn through(value: &Value, wrongs: &mut Wrongs) -> Option<Self> {
+        let mut door = Door::open(value, "", &["rollout", "execution", "pipeline"], wrongs)?;
+        let rollout = match door.value("rollout") {
+            Some(inline @ Value::Object(_)) => {
+                // Checked here too, so that UserParameters and rollout file are wrong at once.
+                RolloutFile::through(inline, "rollout", door.wrongs());
+                Some(RolloutSource::Inline(inline.clone()))
+            }
+            _ => door
+                .required("rollout", PLACE)
+                .and_then(Place::parse)
+                .map(RolloutSource::File),
+        };
+        let execution = door.required("execution", EXECUTION).map(str::to_owned);
+        let pipeline = door.text("pipeline", PIPELINE).map(str::to_owned);
+        Some(Self {
+            rollout: rollout?,
+            execution: execution?,
+            pipeline,
+        })
+    }
+}
+
+impl RolloutFile {
+    /// Reads a rollout file; the error is everything that is wrong.
+    pub fn from_value(value: &Value) -> Result<Self, Vec<String>> {
+        let mut wrongs = Wrongs::default();
+        let parsed = Self::through(value, "", &mut wrongs);
+        wrongs.or(parsed)
+    }
+
+    fn through(value: &Value, path: &str, wrongs: &mut Wrongs) -> Option<Self> {
+        let mut door = Door::open(value, path, written::ROLLOUT_FILE_KEYS, wrongs)?;
+        let stall_minutes = door.number("stallMinutes", 1..=1_260, 15);
+        let timeout_minutes = door.number("timeoutMinutes", 1..=1_260, 120);
+        let rollback_minutes = door.number("rollbackMinutes", 1..=1_260, 30);
+        let on_failure = match door.text("onFailure", ON_FAILURE) {
+            Some("stop") => OnFailure::Stop,
+            _ => OnFailure::Rollback,
+        };
+        let allow = door
+            .texts("allow", ANY)
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let images = match door.value("images") {
+            Some(Value::Array(_)) => door.texts("images", PLACE),
+            _ => door.text("images", PLACE).into_iter().collect(),
+        };
+        let images = images.into_iter().filter_map(Place::parse).collect();
+        let defaults = Defaults::through(&mut door);
+        let target = Self::target(&mut door, &defaults);
+        Some(Self {
+            target: target?,
+            images,
+            stall_minutes,
+            timeout_minutes,
+            rollback_minutes,
+            on_failure,
+            allow,
+        })
+    }
+
+    fn target(door: &mut Door<'_>, defaults: &Defaults) -> Option<ServiceTarget> {
+        let targets = match door.value("targets") {
+            Some(Value::Array(targets)) => targets,
+            Some(_) => {
+                door.wrong("targets", "must be a list with one target");
+                return None;
+            }
+            None => {
+                door.wrong("targets", "is missing; it must be a list with one target");
+                return None;
+            }
+        };
+        let path = door.at("targets");
+        let mut parsed: Vec<Option<ServiceTarget>> = targets
+            .iter()
+            .enumerate()
+            .map(|(n, target)| {
+                ServiceTarget::through(target, &format!("{path}[{n}]"), defaults, door.wrongs())
+            })
+            .collect();
+        if targets.len() != 1 {
+            door.wrong(
+                "targets",
+                format!(
+                    "must have one target, not {}; for more, put one action per target into the \
+                     stage, with the same runOrder to run side by side",
+                    targets.len()
+                ),
+            );
+        }
+        parsed.pop().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jsonschema::Validator;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::LazyLock;
+
+    const EXECUTION_ID: &str = "22222222-2222-2222-2222-222222222222";
+
+    fn file() -> Value {
+        json!({
+            "targets": [{"service": "web", "cluster": "test"}],
+            "region": "ap-southeast-2",
+            "role": "arn:aws:iam::333333333333:role/redbutton-rollout",
+            "externalId": "redbutton-test",
+        })
+    }
+
+    #[test]
+    fn a_short_file_takes_the_defaults() {
+        let file = RolloutFile::from_value(&file()).unwrap();
+        assert_eq!(
+            (
+                file.stall_minutes,
+                file.timeout_minutes,
+                file.rollback_minutes
+            ),
+            (15, 120, 30)
+        );
+        assert_eq!(file.target.account(), Some("333333333333"));
+        assert_eq!(file.target.region.as_str(), "ap-southeast-2");
+        assert_eq!(file.on_failure, OnFailure::Rollback);
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once_with_its_path() {
+        let wrongs = UserParameters::from_value(&json!({
+            "execution": "#{codepipeline.PipelineExecutionId}",
+            "Rollout": "x",
+            "rollout": {
+                "targets": [{"service": "web!", "clutser": "test", "role": "redbutton"}],
+                "region": "sydney", "timeoutMinutes": 5000, "onFailure": "panic", "allow": "all",
+            },
+        }))
+        .unwrap_err();
+        let all = wrongs.join("\n");
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn absent_or_broken_parameters_come_with_an_example() {
+        for text in [None, Some(""), Some("  "), Some("{"), Some("rollout=x")] {
+            let failure = UserParameters::parse(text).unwrap_err();
+            assert!(
+                failure.message.contains("PipelineExecutionId"),
+                "{}",
+                failure.message
+            );
+        }
+        assert!(
+            UserParameters::parse(Some("[]"))
+                .unwrap_err()
+                .message
+                .contains("JSON object")
+        );
+    }
+
+    #[test]
+    fn two_targets_are_two_actions_for_now() {
+        let mut two = file();
+        two["targets"] =
+            json!([{"service": "a", "cluster": "c"}, {"service": "b", "cluster": "c"}]);
+        assert!(
+            RolloutFile::from_value(&two)
+                .unwrap_err()
+                .join("")
+                .contains("one action per target")
+        );
+    }
+
+    /// A document near a valid one: some keys replaced by anything that a person might write.
+    fn near_documents() -> impl Strategy<Value = Value> {
+        let odd = prop_oneof![
+            Just(json!(null)),
+            Just(json!(0)),
+            Just(json!(7)),
+            Just(json!(1_261)),
+            Just(json!(-1)),
+            Just(json!(2.5)),
+            Just(json!("")),
+            Just(json!("stop")),
+            Just(json!("rollback")),
+            Just(json!("Build::a/b.json")),
+            Just(json!("::x")),
+            Just(json!("Build::")),
+            Just(json!("us-gov-west-1")),
+            Just(json!("eu-1")),
+            Just(json!([])),
+            Just(json!({})),
+            Just(json!(["Build::x"])),
+            Just(json!(["a", ""])),
+            Just(json!("arn:aws:iam::333333333333:role/x")),
+            Just(json!("arn:aws:iam::33:role/x")),
+            Just(json!("a b")),
+            Just(json!("x")),
+            Just(json!("ab")),
+            Just(
+                json!([{"service": "web", "cluster": "test"}, {"service": "api", "cluster": "test"}])
+            ),
+        ];
+        let key = prop_oneof![
+            Just("targets"),
+            Just("region"),
+            Just("role"),
+            Just("externalId"),
+            Just("images"),
+            Just("taskDefinition"),
+            Just("stallMinutes"),
+            Just("timeoutMinutes"),
+            Just("allow"),
+            Just("rollbackMinutes"),
+            Just("onFailure"),
+            Just("name"),
+            Just("service"),
+            Just("cluster"),
+            Just("unheardOf"),
+        ];
+        let edits = proptest::collection::vec((any::<bool>(), any::<bool>(), key, odd), 0..4);
+        edits.prop_map(|edits| {
+            let mut document = file();
+            for (in_target, remove, key, value) in edits {
+                let object = if in_target {
+                    document.pointer_mut("/targets/0")
+                } else {
+                    Some(&mut document)
+                };
+                let Some(Value::Object(object)) = object else {
+                    continue;
+                };
+                if remove {
+                    object.remove(key);
+                } else {
+                    object.insert(key.into(), value);
+                }
+            }
+            document
+        })
+    }
+
+    static ROLLOUT_FILE: LazyLock<Validator> =
+        LazyLock::new(|| jsonschema::validator_for(&written::rollout_file_schema()).unwrap());
+    static USER_PARAMETERS: LazyLock<Validator> =
+        LazyLock::new(|| jsonschema::validator_for(&written::user_parameters_schema()).unwrap());
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1_000))]
+        #[test]
+        fn door_and_schema_are_of_one_opinion(document in near_documents()) {
+            let schema = &*ROLLOUT_FILE;
+            let parsed = RolloutFile::from_value(&document);
+            // What a schema cannot say (a target needs a region from somewhere) is the door's alone.
+            if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| wrong.contains("here or at the top")) {
+                return Ok(());
+            }
+            prop_assert_eq!(parsed.is_ok(), schema.is_valid(&document), "{} {:?}", document, parsed);
+        }
+
+        #[test]
+        fn parameters_and_their_schema_are_of_one_opinion(
+            document in near_documents(), inline: bool, execution: bool, pipeline in "[a-z.#]{0,3}",
+        ) {
+            let rollout = if inline { document } else { json!("Build::rollout.json") };
+            let execution = if execution { EXECUTION_ID } else { "#{x}" };
+            let parameters = json!({"rollout": rollout, "execution": execution, "pipeline": pipeline});
+            let schema = &*USER_PARAMETERS;
+            let parsed = UserParameters::from_value(&parameters);
+            if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| wrong.contains("here or at the top")) {
+                return Ok(());
+            }
+            prop_assert_eq!(parsed.is_ok(), schema.is_valid(&parameters), "{} {:?}", parameters, parsed);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The form of what people write, for JSON Schema and for the README's tables: nothing here is
+//! ever built, the doc comments are the descriptions.
+#![expect(
+    dead_code,
+    reason = "the fields exist for the schemas generated from them"
+)]
+
+use schemars::{JsonSchema, schema_for};
+use serde_json::Value;
+
+use crate::names::{Region, RoleArn};
+
+/// Keys of a rollout file.
+pub const ROLLOUT_FILE_KEYS: &[&str] = &[
+    "targets",
+    "region",
+    "role",
+    "externalId",
+    "images",
+    "taskDefinition",
+    "stallMinutes",
+    "timeoutMinutes",
+    "rollbackMinutes",
+    "onFailure",
+    "allow",
+];
+/// Keys of a target.
+pub const TARGET_KEYS: &[&str] = &[
+    "service",
+    "cluster",
+    "name",
+    "region",
+    "role",
+    "externalId",
+    "taskDefinition",
+];
+
+const PLACE: &str = "^[A-Za-z0-9_-]{1,100}::[\\s\\S]+$";
+const NAME: &str = "^[A-Za-z0-9_-]{1,255}$";
+const EXTERNAL_ID: &str = "^[A-Za-z0-9+=,.@:/_-]{2,1224}$";
+const EXECUTION: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+
+/// UserParameters of the task-definition-updater action (at most 1,000 characters).
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct UserParameters {
+    /// The rollout file: `Artifact::path` in an input artifact, or its content inline.
+    rollout: Rollout,
+    /// `#{codepipeline.PipelineExecutionId}`.
+    #[schemars(regex(pattern = EXECUTION))]
+    execution: String,
+    /// `#{codepipeline.PipelineName}` is not a variable of CodePipeline: write the pipeline's
+    /// name. With it, the job is checked against CodePipeline's own record before the first write,
+    /// so that an execution that was stopped or has ended changes nothing any more.
+    #[schemars(regex(pattern = "^[A-Za-z0-9.@_-]{1,100}$"), with = "String")]
+    #[schemars(default)]
+    pipeline: Option<String>,
+}
+
+/// `Artifact::path`, or the rollout file itself.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Rollout {
+    File(#[schemars(regex(pattern = PLACE))] String),
+    Inline(RolloutFile),
+}
+
+/// What to bring where, and how long it may take.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct RolloutFile {
+    /// What changes: one target.
+    #[schemars(length(min = 1, max = 1))]
+    targets: Vec<Target>,
+    /// The region of all targets that name none.
+    #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
+    region: Option<String>,
+    /// The role to assume for all targets that name none; without one, the function acts as
+    /// itself, in the pipeline's account.
+    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String", default)]
+    role: Option<String>,
+    /// The external id that the role's trust policy asks for.
+    #[schemars(regex(pattern = EXTERNAL_ID), with = "String", default)]
+    external_id: Option<String>,
+    /// Image files as `Artifact::path`, one or a list: `imagedefinitions.json` (containers by name)
+    /// or `imageDetail.json` (the n-th fills `<IMAGEn_NAME>` in the task definition). Default:
+    /// `imagedefinitions.json` of the first input artifact that has it.
+    #[schemars(with = "Places", default)]
+    images: Option<Places>,
+    /// The task definition as `Artifact::path`; without one, the running one is edited.
+    #[schemars(regex(pattern = PLACE), with = "String", default)]
+    task_definition: Option<String>,
+    /// Minutes without progress until the rollout has failed.
+    #[schemars(range(min = 1, max = 1260), with = "u32", default = "fifteen")]
+    stall_minutes: u32,
+    /// Minutes until the rollout has failed.
+    #[schemars(range(min = 1, max = 1260), with = "u32", default = "two_hours")]
+    timeout_minutes: u32,
+    /// Minutes that going back may take.
+    #[schemars(range(min = 1, max = 1260), with = "u32", default = "half_an_hour")]
+    rollback_minutes: u32,
+    /// What a failure leaves behind: `rollback` (the version that served before) or `stop`
+    /// (whatever ECS leaves).
+    #[schemars(default)]
+    on_failure: OnFailure,
+    /// Exceptions from what is refused by default, each written as the refusal names it: an ARN or
+    /// image repository of another account or region, `awslogs-region=…`, `desiredCountZero`,
+    /// `stackOwned`.
+    #[schemars(inner(length(min = 1)), with = "Vec<String>", default)]
+    allow: Vec<String>,
+}
+
+fn fifteen() -> u32 {
+    15
+}
+fn two_hours() -> u32 {
+    120
+}
+fn half_an_hour() -> u32 {
+    30
+}
+
+/// One file or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Places {
+    One(#[schemars(regex(pattern = PLACE))] String),
+    Several(#[schemars(inner(regex(pattern = PLACE)))] Vec<String>),
+}
+
+/// What a failed rollout leaves behind.
+#[derive(JsonSchema, Default, serde::Serialize)]
+#[schemars(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase")]
+enum OnFailure {
+    #[default]
+    Rollback,
+    Stop,
+}
+
+/// An ECS service.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct Target {
+    /// The service's name.
+    #[schemars(regex(pattern = NAME))]
+    service: String,
+    /// The cluster's name.
+    #[schemars(regex(pattern = NAME))]
+    cluster: String,
+    /// What messages call it; default: the service's name.
+    #[schemars(regex(pattern = NAME), with = "String", default)]
+    name: Option<String>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
+    region: Option<String>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String", default)]
+    role: Option<String>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = EXTERNAL_ID), with = "String", default)]
+    external_id: Option<String>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = PLACE), with = "String", default)]
+    task_definition: Option<String>,
+}
+
+/// The JSON Schema of UserParameters.
+pub fn user_parameters_schema() -> Value {
+    schema_for!(UserParameters).to_value()
+}
+
+/// The JSON Schema of the rollout file.
+pub fn rollout_file_schema() -> Value {
+    schema_for!(RolloutFile).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_doors_know_the_keys_of_the_schemas() {
+        let keys = |schema: &Value| -> Vec<String> {
+            let mut keys: Vec<String> = schema["properties"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .cloned()
+                .collect();
+            keys.sort();
+            keys
+        };
+        let sorted = |known: &[&str]| -> Vec<String> {
+            let mut known: Vec<String> = known.iter().map(|key| (*key).to_owned()).collect();
+            known.sort();
+            known
+        };
+        let file = rollout_file_schema();
+        assert_eq!(keys(&file), sorted(ROLLOUT_FILE_KEYS));
+        assert_eq!(keys(&file["$defs"]["Target"]), sorted(TARGET_KEYS));
+    }
+}

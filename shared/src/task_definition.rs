@@ -1,0 +1,567 @@
+//! Task definitions as raw JSON: a field that no SDK knows yet is carried value for value
+//! (CONTRACTS 3.5.1 to 3.5.6).
+
+pub mod foreign;
+
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::rollout_file::images::{Image, ImageFile};
+
+/// What ECS adds to a description and `RegisterTaskDefinition` does not take (3.5.2).
+const READ_ONLY: [&str; 9] = [
+    "compatibilities",
+    "deleteRequestedAt",
+    "deregisteredAt",
+    "registeredAt",
+    "registeredBy",
+    "requiresAttributes",
+    "revision",
+    "status",
+    "taskDefinitionArn",
+];
+
+/// Tags by which a revision is recognised as one of ours (3.5.6).
+pub mod tag {
+    /// Execution and target: the same for a retry of the stage.
+    pub const OPERATION: &str = "redbutton:operation";
+    /// The id of the job that began it: another one for a retry, the same for a duplicate.
+    pub const ATTEMPT: &str = "redbutton:attempt";
+    /// sha256 of the content that was sent.
+    pub const SHA256: &str = "redbutton:sha256";
+}
+
+/// A tag.
+pub type Tag = (String, String);
+
+/// What will be registered, or was: everything except the read-only fields, and the tags.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskDefinition {
+    body: Map<String, Value>,
+    tags: Vec<Tag>,
+}
+
+/// A revision as ECS describes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Described {
+    /// The revision's ARN.
+    pub arn: String,
+    /// Its number in the family.
+    pub revision: u64,
+    /// Whether it can be deployed.
+    pub active: bool,
+    /// What it was registered from.
+    pub definition: TaskDefinition,
+}
+
+impl Described {
+    /// Reads an answer of `DescribeTaskDefinition` or `RegisterTaskDefinition`.
+    pub fn from_answer(answer: &Value) -> Option<Self> {
+        let described = answer.get("taskDefinition")?.as_object()?;
+        Some(Self {
+            arn: described.get("taskDefinitionArn")?.as_str()?.to_owned(),
+            revision: described.get("revision")?.as_u64()?,
+            active: described.get("status").and_then(Value::as_str) != Some("INACTIVE"),
+            definition: TaskDefinition {
+                body: writable(described),
+                tags: tags_of(answer.get("tags")),
+            },
+        })
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<&str> {
+        self.definition
+            .tags
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+impl TaskDefinition {
+    /// Reads a task definition file: the input of `RegisterTaskDefinition`, or the output of
+    /// `aws ecs describe-task-definition` as it is.
+    pub fn from_file(bytes: &[u8]) -> Result<Self, Vec<String>> {
+        let value: Value =
+            serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+                .map_err(|error| vec![format!("is not JSON ({error})")])?;
+        let (described, tags) = match value.get("taskDefinition") {
+            Some(described) => (described, value.get("tags")),
+            None => (&value, value.get("tags")),
+        };
+        let Some(object) = described.as_object() else {
+            return Err(vec!["must be a JSON object".into()]);
+        };
+        let mut body = writable(object);
+        body.shift_remove("tags");
+        let definition = Self {
+            body,
+            tags: tags_of(tags),
+        };
+        let mut wrongs = Vec::new();
+        if definition.family().is_empty() {
+            wrongs.push("family: is missing".to_owned());
+        }
+        if definition.containers().is_empty() {
+            wrongs.push("containerDefinitions: is missing or names no container".to_owned());
+        }
+        if wrongs.is_empty() {
+            Ok(definition)
+        } else {
+            Err(wrongs)
+        }
+    }
+
+    /// The family; empty when it has none.
+    pub fn family(&self) -> &str {
+        self.body
+            .get("family")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The content, without tags.
+    pub fn body(&self) -> &Map<String, Value> {
+        &self.body
+    }
+
+    /// The names of the containers, in order.
+    pub fn containers(&self) -> Vec<&str> {
+        let definitions = self
+            .body
+            .get("containerDefinitions")
+            .and_then(Value::as_array);
+        let containers = definitions.into_iter().flatten();
+        containers
+            .filter_map(|container| container.get("name")?.as_str())
+            .collect()
+    }
+
+    /// Every container's image as it is written, by the container's name.
+    pub fn images(&self) -> Vec<(&str, &str)> {
+        let definitions = self
+            .body
+            .get("containerDefinitions")
+            .and_then(Value::as_array);
+        let containers = definitions.into_iter().flatten();
+        containers
+            .filter_map(|container| {
+                Some((
+                    container.get("name")?.as_str()?,
+                    container.get("image")?.as_str()?,
+                ))
+            })
+            .collect()
+    }
+
+    /// Puts images into the containers they name, and into placeholders `<IMAGE1_NAME>`. Nothing
+    /// else changes. The error is everything that does not fit.
+    pub fn put_images(&mut self, files: &[ImageFile]) -> Result<(), Vec<String>> {
+        let mut wrongs = Vec::new();
+        let known = self.containers().join(", ");
+        let mut details = 0;
+        let mut named: Vec<(&str, &Image)> = Vec::new();
+        for file in files {
+            match file {
+                ImageFile::Definitions(images) => {
+                    for (name, image) in images {
+                        if named.iter().any(|(other, _)| other == name) {
+                            wrongs.push(format!("container {name:?} is named by two image files"));
+                        }
+                        named.push((name, image));
+                    }
+                }
+                ImageFile::Detail(image) => {
+                    details += 1;
+                    if let Err(wrong) = self.fill(&format!("<IMAGE{details}_NAME>"), image) {
+                        wrongs.push(wrong);
+                    }
+                }
+            }
+        }
+        for (name, image) in named {
+            match self.container_mut(name) {
+                Some(container) => {
+                    container.insert("image".into(), Value::String(image.to_string()));
+                }
+                None => wrongs.push(format!(
+                    "no container is named {name:?}; there are: {known}"
+                )),
+            }
+        }
+        for (name, image) in self.images() {
+            if Image::parse(image).is_none() {
+                wrongs.push(format!(
+                    "container {name:?} has the image {image:?}, which is none"
+                ));
+            }
+        }
+        if wrongs.is_empty() {
+            Ok(())
+        } else {
+            Err(wrongs)
+        }
+    }
+
+    /// One image by its place: a placeholder, or the only container there is.
+    fn fill(&mut self, placeholder: &str, image: &Image) -> Result<(), String> {
+        let names: Vec<String> = self
+            .containers()
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect();
+        let held: Vec<String> = self
+            .images()
+            .iter()
+            .filter(|(_, held)| *held == placeholder)
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        let fill = match (held.as_slice(), names.as_slice()) {
+            ([], [only]) => vec![only.clone()],
+            ([], _) => {
+                return Err(format!(
+                    "imageDetail.json names no container, and no container has the image \
+                     {placeholder:?}; write the placeholder into the task definition file, or \
+                     use imagedefinitions.json (containers: {})",
+                    names.join(", ")
+                ));
+            }
+            (held, _) => held.to_vec(),
+        };
+        for name in fill {
+            if let Some(container) = self.container_mut(&name) {
+                container.insert("image".into(), Value::String(image.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces images by what `pin` makes of them.
+    pub fn pin(&mut self, pin: impl Fn(&str) -> Option<String>) {
+        let names: Vec<String> = self
+            .containers()
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect();
+        for name in names {
+            let Some(container) = self.container_mut(&name) else {
+                continue;
+            };
+            let image = container
+                .get("image")
+                .and_then(Value::as_str)
+                .and_then(&pin);
+            if let Some(image) = image {
+                container.insert("image".into(), Value::String(image));
+            }
+        }
+    }
+
+    fn container_mut(&mut self, name: &str) -> Option<&mut Map<String, Value>> {
+        let containers = self.body.get_mut("containerDefinitions")?.as_array_mut()?;
+        containers
+            .iter_mut()
+            .filter_map(Value::as_object_mut)
+            .find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+    }
+
+    /// sha256 of the content and the owner's tags, in hex. The order of keys does not matter.
+    pub fn sha256(&self) -> String {
+        let mut canonical = String::new();
+        write_canonical(&Value::Object(self.body.clone()), &mut canonical);
+        let mut tags = self.own_tags();
+        tags.sort();
+        for (key, value) in tags {
+            canonical.push_str(&format!("\n{key}={value}"));
+        }
+        hex::encode(Sha256::digest(canonical))
+    }
+
+    /// Whether registering this would change nothing about `other`.
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.sha256() == other.sha256()
+    }
+
+    /// The input of `RegisterTaskDefinition`: the content, the owner's tags, and ours.
+    pub fn register_input(&self, operation: &str, attempt: &str) -> Result<Value, String> {
+        let mut tags = self.own_tags();
+        tags.extend([
+            (tag::OPERATION.to_owned(), operation.to_owned()),
+            (tag::ATTEMPT.to_owned(), attempt.to_owned()),
+            (tag::SHA256.to_owned(), self.sha256()),
+        ]);
+        if tags.len() > 50 {
+            return Err(format!(
+                "the task definition has {} tags, and ECS allows 50 with the three that redbutton adds",
+                tags.len() - 3
+            ));
+        }
+        let mut input = self.body.clone();
+        let tags = tags
+            .into_iter()
+            .map(|(key, value)| json!({"key": key, "value": value}))
+            .collect();
+        input.insert("tags".into(), Value::Array(tags));
+        Ok(Value::Object(input))
+    }
+
+    /// The owner's tags: without ours and without those that only AWS may write (3.5.3).
+    fn own_tags(&self) -> Vec<Tag> {
+        let reserved = |key: &str| {
+            key.get(..4)
+                .is_some_and(|start| start.eq_ignore_ascii_case("aws:"))
+                || key.starts_with("redbutton:")
+        };
+        self.tags
+            .iter()
+            .filter(|(key, _)| !reserved(key))
+            .cloned()
+            .collect()
+    }
+}
+
+/// What can be registered: no read-only field, no null; empty strings stay (3.5.4).
+fn writable(described: &Map<String, Value>) -> Map<String, Value> {
+    let fields = described
+        .iter()
+        .filter(|(key, _)| !READ_ONLY.contains(&key.as_str()));
+    fields
+        .filter_map(|(key, value)| Some((key.clone(), without_nulls(value)?)))
+        .collect()
+}
+
+fn without_nulls(value: &Value) -> Option<Value> {
+    match value {
+        Value::Null => None,
+        Value::Array(entries) => Some(Value::Array(
+            entries.iter().filter_map(without_nulls).collect(),
+        )),
+        Value::Object(fields) => Some(Value::Object(
+            fields
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), without_nulls(value)?)))
+                .collect(),
+        )),
+        other => Some(other.clone()),
+    }
+}
+
+fn tags_of(tags: Option<&Value>) -> Vec<Tag> {
+    let entries = tags.and_then(Value::as_array).into_iter().flatten();
+    entries
+        .filter_map(|tag| {
+            let key = tag.get("key")?.as_str()?;
+            Some((
+                key.to_owned(),
+                tag.get("value")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned(),
+            ))
+        })
+        .collect()
+}
+
+/// JSON with sorted keys and no white space: equal content gives equal text.
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut keys: Vec<&String> = fields.keys().collect();
+            keys.sort();
+            out.push('{');
+            for key in keys {
+                out.push_str(&Value::String(key.clone()).to_string());
+                out.push(':');
+                write_canonical(fields.get(key).unwrap_or(&Value::Null), out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(entries) => {
+            out.push('[');
+            for entry in entries {
+                write_canonical(entry, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        other => out.push_str(&other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn described() -> Value {
+        json!({
+            "taskDefinition": {
+                "taskDefinitionArn": "arn:aws:ecs:ap-southeast-2:333333333333:task-definition/web:7",
+                "family": "web", "revision": 7, "status": "ACTIVE", "compatibilities": ["FARGATE"],
+                "requiresAttributes": [{"name": "x"}], "registeredAt": 1.5, "registeredBy": "someone",
+                "deregisteredAt": 2, "deleteRequestedAt": 3, "pidMode": null,
+                "enableFaultInjection": false, "futureField": {"deep": [1, "", {"a": ""}]},
+                "proxyConfiguration": {"properties": [{"name": "x", "value": ""}]},
+                "containerDefinitions": [
+                    {"name": "web", "image": "r/web:v1", "environment": [{"name": "EMPTY", "value": ""}],
+                     "brandNew": {"nested": true}, "links": null},
+                    {"name": "sidecar", "image": "r/side:v1"},
+                ],
+            },
+            "tags": [{"key": "team", "value": "web"}, {"key": "aws:cloudformation:stack-name", "value": "s"},
+                     {"key": "redbutton:sha256", "value": "old"}],
+        })
+    }
+
+    fn definitions(images: &[(&str, &str)]) -> Vec<ImageFile> {
+        vec![ImageFile::Definitions(
+            images
+                .iter()
+                .map(|(name, image)| ((*name).to_owned(), Image::parse(image).unwrap()))
+                .collect(),
+        )]
+    }
+
+    #[test]
+    fn everything_but_the_nine_read_only_fields_is_registered_again() {
+        let mut definition = Described::from_answer(&described()).unwrap().definition;
+        definition
+            .put_images(&definitions(&[("web", "r/web:v2")]))
+            .unwrap();
+        insta::assert_json_snapshot!(
+            definition
+                .register_input("execution/web", "attempt")
+                .unwrap()
+        );
+    }
+
+    #[test]
+    fn a_file_is_the_input_or_a_description() {
+        let file = serde_json::to_vec(&described()).unwrap();
+        let from_description = TaskDefinition::from_file(&file).unwrap();
+        assert_eq!(
+            from_description,
+            Described::from_answer(&described()).unwrap().definition
+        );
+        for (text, expected) in [
+            ("{", "not JSON"),
+            ("[]", "object"),
+            ("{\"family\":\"web\"}", "containerDefinitions"),
+            ("{\"containerDefinitions\":[{\"name\":\"a\"}]}", "family"),
+        ] {
+            assert!(
+                TaskDefinition::from_file(text.as_bytes())
+                    .unwrap_err()
+                    .join("")
+                    .contains(expected)
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_container_has_is_refused_with_those_that_exist() {
+        let mut definition = Described::from_answer(&described()).unwrap().definition;
+        let wrongs = definition
+            .put_images(&definitions(&[("wbe", "r/web:v2")]))
+            .unwrap_err();
+        assert!(
+            wrongs.join("").contains("\"wbe\"; there are: web, sidecar"),
+            "{wrongs:?}"
+        );
+        let twice = [definitions(&[("web", "a")]), definitions(&[("web", "b")])].concat();
+        assert!(
+            definition
+                .put_images(&twice)
+                .unwrap_err()
+                .join("")
+                .contains("two image files")
+        );
+    }
+
+    #[test]
+    fn placeholders_are_filled_and_none_is_left_over() {
+        let file = br#"{"family":"web","containerDefinitions":[{"name":"a","image":"<IMAGE1_NAME>"},{"name":"b","image":"<IMAGE2_NAME>"}]}"#;
+        let detail = |image| ImageFile::Detail(Image::parse(image).unwrap());
+        let mut definition = TaskDefinition::from_file(file).unwrap();
+        let wrongs = definition
+            .clone()
+            .put_images(&[detail("r/a:1")])
+            .unwrap_err();
+        assert!(wrongs.join("").contains("<IMAGE2_NAME>"), "{wrongs:?}");
+        definition
+            .put_images(&[detail("r/a:1"), detail("r/b:2")])
+            .unwrap();
+        assert_eq!(definition.images(), [("a", "r/a:1"), ("b", "r/b:2")]);
+        // Without a placeholder, one image can mean one container only.
+        assert!(definition.put_images(&[detail("r/c:1")]).is_err());
+        let single = br#"{"family":"web","containerDefinitions":[{"name":"a","image":"old"}]}"#;
+        let mut single = TaskDefinition::from_file(single).unwrap();
+        single.put_images(&[detail("r/c:1")]).unwrap();
+        assert_eq!(single.images(), [("a", "r/c:1")]);
+    }
+
+    #[test]
+    fn no_tag_is_sent_that_only_aws_may_write_and_no_more_than_fifty() {
+        let mut value = described();
+        value["tags"] = Value::Array(
+            (0..48)
+                .map(|n| json!({"key": format!("k{n}"), "value": ""}))
+                .collect(),
+        );
+        let definition = Described::from_answer(&value).unwrap().definition;
+        assert!(
+            definition
+                .register_input("o", "a")
+                .unwrap_err()
+                .contains("48 tags")
+        );
+        value["tags"] = json!([{"key": "AWS:x", "value": ""}]);
+        let input = Described::from_answer(&value)
+            .unwrap()
+            .definition
+            .register_input("o", "a")
+            .unwrap();
+        assert_eq!(input["tags"].as_array().unwrap().len(), 3);
+    }
+
+    /// Any JSON without nulls.
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 5, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::hash_map("[a-zA-Z]{1,8}", inner, 0..5)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn unknown_fields_survive_value_for_value(field in "future[A-Z][a-z]{0,8}", value in json_value()) {
+            let mut answer = described();
+            answer["taskDefinition"][&field] = value.clone();
+            answer["taskDefinition"]["containerDefinitions"][0][&field] = value.clone();
+            let definition = Described::from_answer(&answer).unwrap().definition;
+            let input = definition.register_input("o", "a").unwrap();
+            prop_assert_eq!(&input[&field], &value);
+            prop_assert_eq!(&input["containerDefinitions"][0][&field], &value);
+        }
+
+        #[test]
+        fn the_hash_does_not_depend_on_the_order_of_keys(fields in proptest::collection::btree_map("[a-z]{1,6}", json_value(), 0..6)) {
+            let body = |entries: Vec<(String, Value)>| {
+                TaskDefinition { body: entries.into_iter().collect(), tags: Vec::new() }
+            };
+            let forwards: Vec<_> = fields.clone().into_iter().collect();
+            let backwards: Vec<_> = fields.into_iter().rev().collect();
+            prop_assert_eq!(body(forwards).sha256(), body(backwards).sha256());
+        }
+    }
+}
