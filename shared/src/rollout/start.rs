@@ -35,7 +35,8 @@ pub struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    fn made(&self, described: &Described) -> bool {
+    /// Whether a revision was registered by this very attempt.
+    pub fn made(&self, described: &Described) -> bool {
         described.tag(tag::OPERATION) == Some(self.operation)
             && described.tag(tag::ATTEMPT) == Some(self.attempt)
     }

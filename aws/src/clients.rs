@@ -1,0 +1,254 @@
+//! One configuration, one HTTP client, one set of clients per target, kept across invocations.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use shared::error::Failure;
+use shared::job::Job;
+use shared::names::Account;
+use shared::rollout_file::images::EcrRepository;
+use shared::rollout_file::target::ServiceTarget;
+use tokio::sync::Mutex;
+
+use crate::error::Caller;
+use crate::sts;
+
+/// How long one attempt of a call may take; there is no limit by default.
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// As [`ATTEMPT`], for a piece of an artifact.
+const ATTEMPT_S3: Duration = Duration::from_secs(15);
+/// Sessions that end sooner than this are renewed at an invocation's start (a Lambda runs for at
+/// most fifteen minutes).
+const RENEW: Duration = Duration::from_secs(20 * 60);
+
+/// Everything a function talks to AWS with.
+pub struct Clients {
+    config: SdkConfig,
+    /// CodePipeline, in the function's own region, which is the pipeline's.
+    pub codepipeline: aws_sdk_codepipeline::Client,
+    sts: aws_sdk_sts::Client,
+    me: Mutex<Option<Caller>>,
+    targets: Mutex<HashMap<String, Arc<Target>>>,
+}
+
+/// What a target is reached with.
+pub struct Target {
+    config: SdkConfig,
+    /// ECS in the target's region and account.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Who we are there.
+    pub caller: Caller,
+    /// The target's account.
+    pub account: Account,
+    expires: Option<SystemTime>,
+}
+
+impl Clients {
+    /// Reads region and credentials from Lambda's environment.
+    pub async fn from_environment() -> Self {
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .retry_config(
+                RetryConfig::standard()
+                    .with_max_attempts(6)
+                    .with_initial_backoff(Duration::from_millis(200))
+                    .with_max_backoff(Duration::from_secs(5)),
+            )
+            .timeout_config(timeouts(ATTEMPT))
+            .load()
+            .await;
+        Self::new(config)
+    }
+
+    /// Clients over a configuration.
+    pub fn new(config: SdkConfig) -> Self {
+        Self {
+            codepipeline: aws_sdk_codepipeline::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
+            me: Mutex::default(),
+            targets: Mutex::default(),
+            config,
+        }
+    }
+
+    /// Asks who we are: the first TLS handshake, made while Lambda does not bill for it, and the
+    /// name that explanations of denied calls use. Nothing depends on the answer.
+    pub async fn warm_up(&self) {
+        let asked = tokio::time::timeout(Duration::from_secs(2), sts::whoami(&self.sts)).await;
+        match asked {
+            Ok(Ok(arn)) => *self.me.lock().await = Some(caller_of(&arn)),
+            Ok(Err(error)) => tracing::warn!(%error, "could not ask who this function is"),
+            Err(_) => tracing::warn!("could not ask who this function is: no answer within 2 s"),
+        }
+    }
+
+    /// Who the function itself is.
+    pub async fn me(&self, job: &Job) -> Caller {
+        self.me.lock().await.clone().unwrap_or_else(|| Caller {
+            name: "the function's role".into(),
+            account: job.account.clone(),
+        })
+    }
+
+    /// S3 with the job's own credentials (CONTRACTS 3.1.10), in the pipeline's region.
+    pub fn artifacts(&self, job: &Job) -> (aws_sdk_s3::Client, Caller) {
+        let credentials = Credentials::new(
+            job.credentials.access_key_id(),
+            job.credentials.expose_secret_access_key(),
+            job.credentials.expose_session_token().map(str::to_owned),
+            job.credentials
+                .expiration_ms()
+                .map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms)),
+            "CodePipeline",
+        );
+        let config = aws_sdk_s3::config::Builder::from(&self.config)
+            .credentials_provider(credentials)
+            .timeout_config(timeouts(ATTEMPT_S3))
+            // The emulator has no bucket host names; AWS takes both forms.
+            .force_path_style(self.config.endpoint_url().is_some())
+            .build();
+        let caller = Caller {
+            name: "the job's artifact credentials".into(),
+            account: job.account.clone(),
+        };
+        (aws_sdk_s3::Client::from_conf(config), caller)
+    }
+
+    /// A target's clients; the session is named after the execution, for CloudTrail there.
+    pub async fn target(
+        &self,
+        job: &Job,
+        execution: &str,
+        target: &ServiceTarget,
+    ) -> Result<Arc<Target>, Failure> {
+        let region = target.region.as_str();
+        let Some(role) = &target.role else {
+            let account = Account::parse(&job.account).ok_or_else(|| {
+                Failure::configuration("the job has no account id, and the target no role")
+            })?;
+            let config = self
+                .config
+                .to_builder()
+                .region(Region::new(region.to_owned()))
+                .build();
+            let caller = self.me(job).await;
+            return Ok(Arc::new(Target::new(config, caller, account, None)));
+        };
+        let id = [
+            region,
+            role.as_str(),
+            execution,
+            target.external_id.as_deref().unwrap_or_default(),
+        ]
+        .join("\n");
+        let mut targets = self.targets.lock().await;
+        let fresh = |target: &Arc<Target>| {
+            target
+                .expires
+                .is_none_or(|expires| expires > SystemTime::now() + RENEW)
+        };
+        if let Some(known) = targets.get(&id).filter(|target| fresh(target)) {
+            return Ok(Arc::clone(known));
+        }
+        // Ended sessions go; what a warm function keeps stays small.
+        targets.retain(|_, target| fresh(target));
+        let external_id = target.external_id.as_deref();
+        let session = format!("redbutton-{execution}");
+        let credentials = match sts::assume_role(&self.sts, role, &session, external_id).await {
+            Ok(credentials) => credentials,
+            Err(error) => {
+                let account = role.account().as_str();
+                let me = self.me(job).await;
+                let what = format!("target {}", target.name);
+                return Err(error.explain(&what, &me, role.as_str(), account, external_id, None));
+            }
+        };
+        let expires = credentials.expiry();
+        let config = self
+            .config
+            .to_builder()
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let caller = Caller {
+            name: role.as_str().to_owned(),
+            account: role.account().as_str().to_owned(),
+        };
+        let made = Arc::new(Target::new(config, caller, role.account().clone(), expires));
+        targets.insert(id, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// ECR for a repository: whoever lives in the registry's account asks; from a third account
+    /// the target's role asks, which the repository's policy has to allow.
+    pub async fn ecr(
+        &self,
+        job: &Job,
+        target: &Target,
+        repository: &EcrRepository,
+    ) -> (aws_sdk_ecr::Client, Caller) {
+        let own =
+            repository.account.as_str() == job.account && repository.account != target.account;
+        let (config, caller) = if own {
+            (&self.config, self.me(job).await)
+        } else {
+            (&target.config, target.caller.clone())
+        };
+        let config = config
+            .to_builder()
+            .region(Region::new(repository.region.as_str().to_owned()))
+            .build();
+        (aws_sdk_ecr::Client::new(&config), caller)
+    }
+
+    /// Whether the environment has credentials at all: without them nothing can be answered.
+    pub async fn has_credentials(&self) -> bool {
+        match self.config.credentials_provider() {
+            Some(provider) => provider.provide_credentials().await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+impl Target {
+    fn new(
+        config: SdkConfig,
+        caller: Caller,
+        account: Account,
+        expires: Option<SystemTime>,
+    ) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(&config),
+            config,
+            caller,
+            account,
+            expires,
+        }
+    }
+}
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(3))
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(Duration::from_secs(45))
+        .build()
+}
+
+/// `arn:aws:sts::1…:assumed-role/NAME/SESSION` → the role.
+fn caller_of(arn: &str) -> Caller {
+    let account = arn.split(':').nth(4).unwrap_or_default().to_owned();
+    let name = match arn
+        .split_once(":assumed-role/")
+        .and_then(|(_, rest)| rest.split('/').next())
+    {
+        Some(role) => format!("arn:aws:iam::{account}:role/{role}"),
+        None => arn.to_owned(),
+    };
+    Caller { name, account }
+}

@@ -1,0 +1,228 @@
+//! The wrapper around every CodePipeline action: exactly one answer per job, whatever happens
+//! (CONTRACTS 3.2, 3.3).
+//!
+//! Handlers return an [`Outcome`]. An error, a panic and a nearly spent timeout become answers
+//! here. After an answer the Lambda returns Ok, so that nothing runs again; when the answer itself
+//! cannot be given, it returns an error, and Lambda's retries deliver the job again.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use lambda_runtime::{Error, LambdaEvent};
+use serde_json::{Value, json};
+use shared::error::{Failure, FailureKind};
+use shared::job::answer::{Answer, Outcome, answer};
+use shared::job::credentials::Credentials;
+use shared::job::{Job, JobId};
+
+use crate::clients::Clients;
+use crate::codepipeline::{self, Answered};
+
+/// A handler stops looking this long before Lambda's timeout and yields with a token.
+const YIELD_BEFORE: Duration = Duration::from_secs(60);
+/// A handler that does not stop is left behind this long before the timeout.
+const GUARD_BEFORE: Duration = Duration::from_secs(20);
+
+/// What a handler knows about its invocation.
+#[derive(Clone)]
+pub struct Round {
+    yield_at: SystemTime,
+    token: Arc<Mutex<Option<String>>>,
+}
+
+impl Round {
+    /// Whether it is time to yield with a token.
+    pub fn is_over(&self) -> bool {
+        SystemTime::now() >= self.yield_at
+    }
+
+    /// The token to go on with, should this invocation be cut short.
+    pub fn checkpoint(&self, token: String) {
+        if let Ok(mut kept) = self.token.lock() {
+            *kept = Some(token);
+        }
+    }
+}
+
+/// Seconds since the epoch.
+pub fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|since| since.as_secs())
+        .unwrap_or_default()
+}
+
+/// Takes an event, runs `handler` on the job in it, and answers.
+pub async fn run<H, F>(
+    clients: Arc<Clients>,
+    event: LambdaEvent<Value>,
+    handler: H,
+) -> Result<Value, Error>
+where
+    H: FnOnce(Arc<Clients>, Arc<Job>, Round) -> F,
+    F: Future<Output = Result<Outcome, Failure>>,
+{
+    let (event, context) = event.into_parts();
+    let deadline = context.deadline();
+    let job = match Job::parse(&event) {
+        Ok(job) => Arc::new(job),
+        Err(rejected) => {
+            let Some(id) = rejected.id else {
+                // Nobody waits for an answer: a person tries the function, or CodePipeline sent
+                // an id that it would not take back. An error would only run it again.
+                tracing::error!(reason = %rejected.failure.message, "not a job that can be answered");
+                return Ok(json!({"answered": false, "reason": rejected.failure.message}));
+            };
+            return give(&clients, &id, Outcome::Failure(rejected.failure), None).await;
+        }
+    };
+    drop(event);
+    tracing::info!(
+        job = job.id.as_str(),
+        continued = job.token.is_some(),
+        "took a job"
+    );
+    let round = Round {
+        yield_at: deadline.checked_sub(YIELD_BEFORE).unwrap_or(UNIX_EPOCH),
+        token: Arc::new(Mutex::new(job.token.clone())),
+    };
+    let left = deadline
+        .duration_since(SystemTime::now())
+        .unwrap_or_default();
+    let work = AssertUnwindSafe(handler(
+        Arc::clone(&clients),
+        Arc::clone(&job),
+        round.clone(),
+    ))
+    .catch_unwind();
+    let outcome = match tokio::time::timeout(left.saturating_sub(GUARD_BEFORE), work).await {
+        Ok(Ok(Ok(outcome))) => outcome,
+        Ok(Ok(Err(failure))) => Outcome::Failure(failure),
+        Ok(Err(panic)) => Outcome::Failure(panicked(panic.as_ref())),
+        Err(_) => out_of_time(&round),
+    };
+    give(&clients, &job.id, outcome, Some(&job.credentials)).await
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".into());
+    Failure::new(
+        FailureKind::JobFailed,
+        format!(
+            "redbutton itself failed ({text}); please report it. A deployment that had begun goes \
+             on in ECS: look at the service. A retry of the stage takes up what is there"
+        ),
+    )
+}
+
+fn out_of_time(round: &Round) -> Outcome {
+    match round.token.lock().ok().and_then(|token| token.clone()) {
+        Some(token) => Outcome::InProgress {
+            token,
+            summary: "AWS answers slowly; going on in the next invocation".into(),
+            percent: None,
+        },
+        None => Outcome::Failure(Failure::new(
+            FailureKind::SystemUnavailable,
+            "the function's timeout came before it could begin; nothing was changed. Retry the \
+             stage, or raise the function's timeout (at least 90 s)",
+        )),
+    }
+}
+
+async fn give(
+    clients: &Clients,
+    id: &JobId,
+    outcome: Outcome,
+    credentials: Option<&Credentials>,
+) -> Result<Value, Error> {
+    let given = scrubbed(answer(logged(id, outcome)), credentials);
+    let shown = show(id, &given);
+    match codepipeline::answer(&clients.codepipeline, id, given).await {
+        Ok(Answered::Now) => Ok(shown),
+        Ok(Answered::Before) => {
+            tracing::info!(
+                job = id.as_str(),
+                "the job was answered before, or is abandoned"
+            );
+            Ok(json!({"job": id.as_str(), "answered": "before"}))
+        }
+        Err(error) => {
+            tracing::error!(job = id.as_str(), %error, "could not answer the job");
+            Err(Error::from(error))
+        }
+    }
+}
+
+/// Logs an outcome once, with its facts as fields.
+fn logged(id: &JobId, outcome: Outcome) -> Outcome {
+    let job = id.as_str();
+    match &outcome {
+        Outcome::Success { summary, .. } => tracing::info!(job, summary, "the job succeeded"),
+        Outcome::InProgress { summary, .. } => tracing::info!(job, summary, "the job goes on"),
+        Outcome::Failure(failure) => tracing::warn!(
+            job,
+            kind = failure.kind.as_str(),
+            message = failure.message,
+            detail = failure.detail,
+            "the job failed"
+        ),
+    }
+    outcome
+}
+
+/// Texts that quote AWS cannot carry the job's credentials away.
+fn scrubbed(given: Answer, credentials: Option<&Credentials>) -> Answer {
+    let Some(credentials) = credentials else {
+        return given;
+    };
+    match given {
+        Answer::Failure { kind, message } => Answer::Failure {
+            kind,
+            message: credentials.scrub(&message),
+        },
+        Answer::Success {
+            token,
+            summary,
+            external_id,
+            percent,
+            variables,
+        } => Answer::Success {
+            token,
+            summary: summary.map(|summary| credentials.scrub(&summary)),
+            external_id,
+            percent,
+            variables: variables
+                .into_iter()
+                .map(|(name, value)| (name, credentials.scrub(&value)))
+                .collect(),
+        },
+    }
+}
+
+/// What the invocation itself returns: CodePipeline ignores it, `sam local invoke` prints it.
+fn show(id: &JobId, given: &Answer) -> Value {
+    match given {
+        Answer::Failure { kind, message } => {
+            json!({"job": id.as_str(), "answered": "failure", "type": kind.as_str(), "message": message})
+        }
+        Answer::Success {
+            token: Some(_),
+            summary,
+            ..
+        } => {
+            json!({"job": id.as_str(), "answered": "in progress", "summary": summary})
+        }
+        Answer::Success {
+            summary, variables, ..
+        } => {
+            json!({"job": id.as_str(), "answered": "success", "summary": summary, "variables": variables})
+        }
+    }
+}

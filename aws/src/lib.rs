@@ -1,0 +1,21 @@
+//! AWS: the only crate that names an `aws_sdk_*` crate.
+//!
+//! One file per service, one function per call; no trait over AWS for the tests' sake, since tests
+//! swap the HTTP layer below the SDK, so that signing, retries, pagination and error decoding are
+//! tested too. In reading order:
+//!
+//! - [`job`]: the wrapper that gives every CodePipeline job exactly one answer
+//! - [`clients`]: one configuration, one client per target, kept across invocations
+//! - [`error`]: what a failed call means for the caller
+//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`]: the calls
+//! - [`log`]: JSON lines, with the credentials' paths closed
+
+pub mod clients;
+pub mod codepipeline;
+pub mod ecr;
+pub mod ecs;
+pub mod error;
+pub mod job;
+pub mod log;
+pub mod s3;
+pub mod sts;

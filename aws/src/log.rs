@@ -1,0 +1,31 @@
+//! Logging: JSON lines for Lambda, one sentence at the boundary with its facts as fields.
+//!
+//! Only redbutton's own targets can be made louder. The SDK and the runtime log whole requests and
+//! events at TRACE, and a job event holds credentials (CONTRACTS 3.1.7), so they stay at WARN
+//! whatever the level asked for.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Starts logging. `level` is Lambda's `AWS_LAMBDA_LOG_LEVEL` (INFO when absent or unknown).
+pub fn start(level: Option<&str>) {
+    let level = level
+        .and_then(|level| level.parse::<LevelFilter>().ok())
+        .unwrap_or(LevelFilter::INFO);
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("aws", level)
+        .with_target("task_definition_updater", level);
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .without_time(); // Lambda adds the time to every line.
+    tracing_subscriber::registry()
+        .with(targets)
+        .with(lines)
+        .init();
+}

@@ -1,0 +1,217 @@
+//! The request and what AWS says → what to do next. Pure; calls `shared`.
+
+use aws::codepipeline::Underway;
+use shared::error::Failure;
+use shared::job::Job;
+use shared::names::{Account, Digest};
+use shared::preflight;
+use shared::rollout::seen::Service;
+use shared::rollout_file::RolloutFile;
+use shared::rollout_file::images::{Image, ImageFile};
+use shared::rollout_file::target::ServiceTarget;
+use shared::task_definition::TaskDefinition;
+
+/// The key of an operation: execution and target. It is a tag's value, so at most 256 characters;
+/// what is longer is kept by its hash.
+pub fn operation(execution: &str, target: &ServiceTarget, account: &str) -> String {
+    let place = format!(
+        "{account}/{}/{}/{}",
+        target.region.as_str(),
+        target.cluster,
+        target.service
+    );
+    let operation = format!("{execution} {place}");
+    if operation.len() <= 256 {
+        return operation;
+    }
+    format!("{execution} {}", shared::rollout::binding(&place, &[]))
+}
+
+/// Whether CodePipeline's own record knows this job: an action of the execution that is under
+/// way, is ours, and has the job's inputs (CONTRACTS 3.2.14). An execution that was stopped or has
+/// ended has none, so that a late duplicate changes nothing (3.3.2).
+pub fn belongs(
+    job: &Job,
+    pipeline: &str,
+    execution: &str,
+    actions: &[Underway],
+) -> Result<(), Failure> {
+    let name = |function: &str| function.rsplit(':').next().unwrap_or_default().to_owned();
+    let inputs: Vec<(String, String)> = job
+        .inputs
+        .iter()
+        .map(|input| (input.bucket.clone(), input.key.clone()))
+        .collect();
+    let known = actions.iter().any(|action| {
+        name(&action.function) == name(&job.function_name) && action.inputs == inputs
+    });
+    if known {
+        return Ok(());
+    }
+    Err(Failure::configuration(format!(
+        "pipeline {pipeline:?} has no action under way in execution {execution} that invokes {:?} \
+         with this job's input artifacts. Either \"pipeline\" or \"execution\" in UserParameters \
+         is not this pipeline's own, or the execution was stopped; nothing was changed",
+        job.function_name
+    )))
+}
+
+/// What is to be registered, before its tags are pinned. The error is everything that speaks
+/// against it.
+pub fn wanted(
+    mut definition: TaskDefinition,
+    images: &[ImageFile],
+    service: &Service,
+    target: &ServiceTarget,
+    account: &Account,
+    file: &RolloutFile,
+) -> Result<TaskDefinition, Vec<String>> {
+    let mut findings = preflight::service(service, &file.allow);
+    if let Err(wrongs) = definition.put_images(images) {
+        findings.extend(wrongs);
+    }
+    findings.extend(preflight::task_definition(
+        &definition,
+        target,
+        account,
+        &file.allow,
+    ));
+    if findings.is_empty() {
+        Ok(definition)
+    } else {
+        Err(findings)
+    }
+}
+
+/// The images among `images` that have a tag in ECR and no digest yet, each once.
+pub fn to_pin(definition: &TaskDefinition, images: &[ImageFile]) -> Vec<Image> {
+    let named: Vec<&Image> = images
+        .iter()
+        .flat_map(|file| match file {
+            ImageFile::Definitions(images) => images.iter().map(|(_, image)| image).collect(),
+            ImageFile::Detail(image) => vec![image],
+        })
+        .collect();
+    let mut to_pin: Vec<Image> = Vec::new();
+    for (_, written) in definition.images() {
+        let Some(image) = Image::parse(written) else {
+            continue;
+        };
+        if named.contains(&&image)
+            && image.digest.is_none()
+            && image.ecr().is_some()
+            && !to_pin.contains(&image)
+        {
+            to_pin.push(image);
+        }
+    }
+    to_pin
+}
+
+/// Puts digests in the place of tags.
+pub fn pin(definition: &mut TaskDefinition, digests: &[(Image, Digest)]) {
+    definition.pin(|written| {
+        let image = Image::parse(written)?;
+        let (_, digest) = digests.iter().find(|(tagged, _)| *tagged == image)?;
+        Some(image.pinned(digest.clone()).to_string())
+    });
+}
+
+/// The tag to ask ECR for; an image without one means `latest`, as everywhere.
+pub fn tag(image: &Image) -> &str {
+    image.tag.as_deref().unwrap_or("latest")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const EXECUTION: &str = "22222222-2222-2222-2222-222222222222";
+
+    fn job() -> Job {
+        let event = json!({"CodePipeline.job": {"id": "11111111-abcd-1111-abcd-111111abcdef", "accountId": "111111111111", "data": {
+            "actionConfiguration": {"configuration": {"FunctionName": "redbutton-task-definition-updater"}},
+            "inputArtifacts": [{"name": "Build", "location": {"s3Location": {"bucketName": "artifacts", "objectKey": "k"}}}],
+            "artifactCredentials": {"accessKeyId": "A", "secretAccessKey": "B"},
+        }}});
+        Job::parse(&event).ok().unwrap()
+    }
+
+    fn file() -> RolloutFile {
+        RolloutFile::from_value(&json!({"targets": [{"service": "web", "cluster": "test"}], "region": "ap-southeast-2"})).unwrap()
+    }
+
+    #[test]
+    fn an_operation_is_a_tag_value() {
+        let mut target = file().target;
+        assert!(
+            operation(EXECUTION, &target, "333333333333")
+                .ends_with("333333333333/ap-southeast-2/test/web")
+        );
+        target.service = "x".repeat(255);
+        assert!(operation(EXECUTION, &target, "333333333333").len() <= 256);
+    }
+
+    #[test]
+    fn a_job_that_codepipeline_does_not_know_is_refused() {
+        let action = |function: &str, key: &str| Underway {
+            function: function.into(),
+            inputs: vec![("artifacts".into(), key.into())],
+        };
+        let arn =
+            "arn:aws:lambda:us-east-1:111111111111:function:redbutton-task-definition-updater";
+        for (actions, known) in [
+            (vec![action("redbutton-task-definition-updater", "k")], true),
+            (vec![action("other", "k"), action(arn, "k")], true),
+            (
+                vec![action("redbutton-task-definition-updater", "other")],
+                false,
+            ),
+            (vec![action("other", "k")], false),
+            (Vec::new(), false),
+        ] {
+            assert_eq!(belongs(&job(), "p", EXECUTION, &actions).is_ok(), known);
+        }
+    }
+
+    #[test]
+    fn only_images_that_were_handed_in_are_pinned() {
+        let registry = "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com";
+        let text = json!({"family": "web", "containerDefinitions": [
+            {"name": "web", "image": format!("{registry}/web:v2")},
+            {"name": "side", "image": format!("{registry}/side:v1")},
+            {"name": "again", "image": format!("{registry}/web:v2")},
+        ]});
+        let mut definition = TaskDefinition::from_file(text.to_string().as_bytes()).unwrap();
+        let image = Image::parse(&format!("{registry}/web:v2")).unwrap();
+        let images = [ImageFile::Definitions(vec![("web".into(), image.clone())])];
+        assert_eq!(to_pin(&definition, &images), [image.clone()]);
+        let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+        pin(&mut definition, &[(image, digest.clone())]);
+        let pinned = format!("{registry}/web@{}", digest.as_str());
+        assert_eq!(definition.images()[0].1, pinned);
+        assert_eq!(definition.images()[1].1, format!("{registry}/side:v1"));
+    }
+
+    #[test]
+    fn findings_of_every_kind_come_together() {
+        let definition = br#"{"family":"web","executionRoleArn":"arn:aws:iam::111111111111:role/x","containerDefinitions":[{"name":"web","image":"a"}]}"#;
+        let definition = TaskDefinition::from_file(definition).unwrap();
+        let images = [ImageFile::Definitions(vec![(
+            "wbe".into(),
+            Image::parse("a:1").unwrap(),
+        )])];
+        let service = Service {
+            status: "ACTIVE".into(),
+            controller: "EXTERNAL".into(),
+            desired: 1,
+            ..Default::default()
+        };
+        let account = Account::parse("333333333333").unwrap();
+        let file = file();
+        let findings =
+            wanted(definition, &images, &service, &file.target, &account, &file).unwrap_err();
+        assert_eq!(findings.len(), 4, "{findings:#?}");
+    }
+}

@@ -1,0 +1,30 @@
+//! task-definition-updater: a CodePipeline action that rolls images out to an ECS service in any
+//! region and account. Wiring only; read `request`, `decide`, `handler` in this order.
+
+mod decide;
+mod handler;
+mod request;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::clients::Clients;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    aws::log::start(std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().as_deref());
+    let seconds = std::env::var("LOOK_EVERY_SECONDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let look_every = Duration::from_secs(seconds.unwrap_or(5));
+    let clients = Arc::new(Clients::from_environment().await);
+    clients.warm_up().await;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        aws::job::run(Arc::clone(&clients), event, move |clients, job, round| {
+            handler::handle(clients, job, round, look_every)
+        })
+    }))
+    .await
+}
