@@ -1,0 +1,114 @@
+//! What the stand-in remembers: actions, their jobs, and every answer.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::job::{Answer, JobId, JobSpec, Outcome};
+
+/// All that the stand-in remembers.
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) actions: Vec<Action>,
+    pub(super) jobs: BTreeMap<String, Job>,
+    pub(super) answers: Vec<Answer>,
+    /// Executions of actions that are not Lambda's, by pipeline.
+    pub(super) recorded: Vec<(String, Value)>,
+    /// Continuations whose next job is not delivered yet.
+    pub(super) continuing: usize,
+}
+
+/// One execution of an action: a job and its continuations.
+pub(super) struct Action {
+    pub(super) spec: JobSpec,
+    pub(super) id: String,
+    pub(super) jobs: Vec<String>,
+    pub(super) started: SystemTime,
+    pub(super) updated: SystemTime,
+    pub(super) ended: Option<Ended>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Ended {
+    Outcome(Outcome),
+    /// The rehearsal itself failed, such as when the function does not exist.
+    Broken(String),
+}
+
+pub(super) struct Job {
+    pub(super) action: usize,
+    pub(super) event: Value,
+    pub(super) status: JobStatus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum JobStatus {
+    Waiting,
+    Answered,
+    Abandoned,
+}
+
+impl State {
+    pub(super) fn begin(&mut self, spec: JobSpec) -> usize {
+        let (id, now) = (Uuid::new_v4().to_string(), SystemTime::now());
+        let action = Action {
+            spec,
+            id,
+            jobs: Vec::new(),
+            started: now,
+            updated: now,
+            ended: None,
+        };
+        self.actions.push(action);
+        self.actions.len() - 1
+    }
+
+    pub(super) fn add_job(&mut self, action: usize, id: &str, event: Value) {
+        let job = Job {
+            action,
+            event,
+            status: JobStatus::Waiting,
+        };
+        self.jobs.insert(id.to_owned(), job);
+        if let Some(action) = self.actions.get_mut(action) {
+            action.jobs.push(id.to_owned());
+        }
+    }
+
+    pub(super) fn abandon(&mut self, action: usize) {
+        for job in self.jobs.values_mut().filter(|job| job.action == action) {
+            if job.status == JobStatus::Waiting {
+                job.status = JobStatus::Abandoned;
+            }
+        }
+        if let Some(action) = self.actions.get_mut(action) {
+            action.end(Ended::Outcome(Outcome::Abandoned));
+        }
+    }
+
+    pub(super) fn action_of(&self, job: &JobId) -> Result<&Action> {
+        let index = self.jobs.get(&job.0).map(|job| job.action);
+        let action = index.and_then(|index| self.actions.get(index));
+        action.with_context(|| format!("there is no job {job}"))
+    }
+
+    pub(super) fn answers_to(&self, action: &Action) -> Vec<Answer> {
+        let ours = |answer: &&Answer| action.jobs.contains(&answer.job);
+        self.answers.iter().filter(ours).cloned().collect()
+    }
+}
+
+impl Action {
+    /// The first end is the end.
+    pub(super) fn end(&mut self, ended: Ended) {
+        self.updated = SystemTime::now();
+        self.ended.get_or_insert(ended);
+    }
+
+    pub(super) fn ids(&self) -> Vec<JobId> {
+        self.jobs.iter().cloned().map(JobId).collect()
+    }
+}

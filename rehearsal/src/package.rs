@@ -1,0 +1,212 @@
+//! Packages: every function built as what Lambda runs, and a template that points to them.
+
+mod template;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Cursor, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use crate::workspace;
+
+/// How the functions are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build; deployed from folders.
+    Dev,
+    /// As released; deployed from zips that are the same, byte for byte, for the same binary.
+    Release,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// Builds every folder of `functions/` and writes `target/package/<profile>/`: for each function a
+/// folder with its `bootstrap` (for [`Profile::Release`] a zip of it too) and a `template.yaml`
+/// whose functions point there. Returns that template's path.
+///
+/// Several processes may call it at once: one works, the others wait.
+pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
+    let root = workspace::root();
+    let source = root.join("template.yaml");
+    let text = fs::read_to_string(&source)
+        .with_context(|| format!("read {}, which says what is deployed", source.display()))?;
+    let dir = workspace::target().join("package").join(profile.name());
+    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    let lock = File::create(dir.join("lock")).context("create the packages' lock file")?;
+    lock.lock()
+        .context("wait for another process that packages")?;
+
+    let functions = functions(&root)?;
+    let binaries = build(profile, &functions, progress)?;
+    let mut code = BTreeMap::new();
+    for function in &functions {
+        let binary = binaries
+            .get(function)
+            .with_context(|| format!("functions/{function} builds no binary {function}"))?;
+        let bootstrap = dir.join(function).join("bootstrap");
+        place(binary, &bootstrap)?;
+        let uri = match profile {
+            Profile::Dev => dir.join(function),
+            Profile::Release => {
+                let path = dir.join(format!("{function}.zip"));
+                let binary = fs::read(&bootstrap).context("read a binary")?;
+                let zip = zip_of(&[("bootstrap", &binary)], 0o755)?;
+                fs::write(&path, zip).with_context(|| format!("write {}", path.display()))?;
+                path
+            }
+        };
+        code.insert(function.clone(), uri.display().to_string());
+    }
+    let template = dir.join("template.yaml");
+    let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
+    fs::write(&template, text).with_context(|| format!("write {}", template.display()))?;
+    Ok(template)
+}
+
+/// The names of all functions: a folder is a crate is a binary.
+fn functions(root: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(root.join("functions")).context("read functions/")?;
+    let mut names: Vec<String> = entries
+        .flatten()
+        .filter(|entry| entry.path().join("Cargo.toml").exists())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Runs `cargo build`; answers the binaries' paths by name.
+fn build(
+    profile: Profile,
+    functions: &[String],
+    progress: &dyn Fn(&str),
+) -> Result<BTreeMap<String, PathBuf>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--profile", profile.name()]);
+    // Messages as JSON name each binary, wherever the target directory is.
+    command.arg("--message-format=json-render-diagnostics");
+    command.args(
+        functions
+            .iter()
+            .flat_map(|function| ["--package", function]),
+    );
+    command.current_dir(workspace::root()).stdin(Stdio::null());
+    let mut cargo = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("start cargo build")?;
+    let (messages, said) = (cargo.stdout.take(), cargo.stderr.take());
+    // Both pipes are read at once, or the one that is not would fill and stop cargo.
+    let reading = std::thread::spawn(move || {
+        let lines = messages
+            .into_iter()
+            .flat_map(|pipe| BufReader::new(pipe).lines());
+        lines
+            .map_while(std::io::Result::ok)
+            .filter_map(|line| binary(&line))
+            .collect()
+    });
+    let mut said_lines = Vec::new();
+    let lines = said
+        .into_iter()
+        .flat_map(|pipe| BufReader::new(pipe).lines());
+    for line in lines.map_while(std::io::Result::ok) {
+        progress(&line);
+        said_lines.push(line);
+    }
+    let status = cargo.wait().context("wait for cargo build")?;
+    if !status.success() {
+        bail!("cargo build failed ({status}):\n{}", said_lines.join("\n"));
+    }
+    reading
+        .join()
+        .map_err(|_| anyhow::anyhow!("reading cargo's messages failed"))
+}
+
+/// The binary that a message of cargo's tells of.
+fn binary(message: &str) -> Option<(String, PathBuf)> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let executable = message["executable"].as_str()?;
+    Some((
+        message["target"]["name"].as_str()?.to_owned(),
+        executable.into(),
+    ))
+}
+
+/// Copies a binary without its symbols; nothing when it is there already.
+fn place(binary: &Path, bootstrap: &Path) -> Result<()> {
+    let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    if modified(bootstrap).is_some_and(|placed| Some(placed) >= modified(binary)) {
+        return Ok(());
+    }
+    let folder = bootstrap.parent().context("a bootstrap lies in a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("create {}", folder.display()))?;
+    // Whole under its name or not at all: an interrupted copy would be taken for the binary.
+    let copy = folder.with_extension("new");
+    fs::copy(binary, &copy).with_context(|| format!("copy {}", binary.display()))?;
+    // Symbols are only weight; a machine without the tool deploys them.
+    let _ = Command::new("strip")
+        .arg(&copy)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    fs::rename(&copy, bootstrap).with_context(|| format!("write {}", bootstrap.display()))
+}
+
+/// A zip with these files, the same bytes for the same files: no times, names in the given order.
+pub(crate) fn zip_of(files: &[(&str, &[u8])], permissions: u32) -> Result<Vec<u8>> {
+    let options = SimpleFileOptions::default()
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(permissions);
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        writer
+            .start_file(*name, options)
+            .with_context(|| format!("zip {name}"))?;
+        writer
+            .write_all(content)
+            .with_context(|| format!("zip {name}"))?;
+    }
+    Ok(writer.finish().context("finish a zip")?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zips_are_the_same_for_the_same_files() {
+        let files: [(&str, &[u8]); 2] = [("bootstrap", b"abc"), ("d/x", b"")];
+        let zip = zip_of(&files, 0o755).unwrap();
+        assert_eq!(zip, zip_of(&files, 0o755).unwrap());
+        let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+        assert_eq!(
+            archive.by_name("bootstrap").unwrap().unix_mode(),
+            Some(0o100_755)
+        );
+    }
+
+    #[test]
+    fn binaries_are_read_from_cargos_messages() {
+        let message = r#"{"reason":"compiler-artifact","target":{"name":"f"},"executable":"/t/f"}"#;
+        assert_eq!(binary(message), Some(("f".to_owned(), "/t/f".into())));
+        assert_eq!(
+            binary(r#"{"target":{"name":"lib"},"executable":null}"#),
+            None
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! The suite as a user has it: deployed from `template.yaml` into the tooling account, the target
+//! role from `templates/roles.yaml` into the account of the services.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::account::Account;
+use crate::deploy::{Stack, deploy};
+use crate::package::{Profile, package};
+use crate::world::ArtifactStore;
+use crate::{Progress, Rehearsal, workspace};
+
+/// The account that tests and demo roll out to through an assumed role.
+pub const TARGET_ACCOUNT: &str = "333333333333";
+/// Where the services are: not where the pipeline is.
+pub const TARGET_REGION: &str = "ap-southeast-2";
+/// The role that the function assumes there.
+pub const TARGET_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-rollout";
+/// What that role's trust policy asks for.
+pub const EXTERNAL_ID: &str = "redbutton-test";
+/// The updater's name.
+pub const UPDATER: &str = "redbutton-task-definition-updater";
+
+/// What was installed.
+pub struct Suite {
+    /// The pipeline's artifact store.
+    pub store: ArtifactStore,
+    /// The tooling account in the services' region.
+    pub own: Account,
+    /// The other account in the services' region.
+    pub other: Account,
+}
+
+/// Builds the functions, deploys both templates, and makes an artifact store. `look_every` is the
+/// pause between two looks in seconds.
+pub fn install(
+    rehearsal: &Rehearsal,
+    profile: Profile,
+    look_every: &str,
+    progress: &Progress,
+) -> Result<Suite> {
+    progress("building the functions");
+    let template = package(profile, &**progress)?;
+    let tooling = rehearsal.tooling();
+    let other = rehearsal.account(TARGET_ACCOUNT, TARGET_REGION);
+    let clusters = |account: &str| format!("arn:aws:ecs:{TARGET_REGION}:{account}:cluster/test");
+
+    progress("deploying template.yaml into account 111111111111, us-east-1");
+    let own_clusters = clusters(tooling.id());
+    let parameters = [
+        ("TargetRoleArns", TARGET_ROLE),
+        ("OwnAccountClusterArns", own_clusters.as_str()),
+        ("LookEverySeconds", look_every),
+        ("CaBundleFile", ca_bundle()?),
+    ];
+    let stack = Stack {
+        name: "redbutton",
+        template: &template,
+        parameters: &parameters,
+    };
+    deploy(rehearsal, &tooling, &stack, progress)?;
+
+    progress("deploying templates/roles.yaml into account 333333333333");
+    let (roles, other_clusters) = (
+        workspace::root().join("templates/roles.yaml"),
+        clusters(other.id()),
+    );
+    let repositories = format!(
+        "arn:aws:ecr:{TARGET_REGION}:{}:repository/*",
+        other.id()
+    );
+    let parameters = [
+        ("ToolingAccountId", tooling.id()),
+        ("ExternalId", EXTERNAL_ID),
+        ("ClusterArns", other_clusters.as_str()),
+        ("RepositoryArns", repositories.as_str()),
+    ];
+    let stack = Stack {
+        name: "redbutton-roles",
+        template: &roles,
+        parameters: &parameters,
+    };
+    deploy(rehearsal, &other, &stack, progress)?;
+
+    Ok(Suite {
+        store: ArtifactStore::create(&tooling)?,
+        own: tooling.in_region(TARGET_REGION),
+        other,
+    })
+}
+
+/// Where this machine keeps its CA certificates in one file.
+pub fn ca_bundle() -> Result<&'static str> {
+    const PLACES: [&str; 4] = [
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/cert.pem",
+        "/etc/ssl/ca-bundle.pem",
+    ];
+    let found = PLACES.into_iter().find(|place| Path::new(place).exists());
+    found.context("this machine has no CA bundle; install the package ca-certificates")
+}

@@ -1,0 +1,155 @@
+//! One emulator for all tests, one test at a time: faults and recorded calls belong to one test.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rehearsal::codepipeline::{Artifact, Finished, JobSpec, Outcome};
+use rehearsal::package::Profile;
+use rehearsal::suite::{self, Suite};
+use rehearsal::world::{self, Service, ServiceSpec};
+use rehearsal::{Account, Options, Rehearsal};
+use serde_json::{Value, json};
+
+/// How long anything may take before it counts as hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The emulator with the suite in it.
+pub(crate) struct World {
+    pub(crate) rehearsal: Rehearsal,
+    pub(crate) suite: Suite,
+}
+
+static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
+    let progress: rehearsal::Progress = Arc::new(|_: &str| {});
+    let options = Options {
+        log: Some(Arc::clone(&progress)),
+        // As loud as it gets: what no log may hold must not be in this one.
+        environment: vec![("AWS_LAMBDA_LOG_LEVEL".into(), "TRACE".into())],
+        ..Options::default()
+    };
+    let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
+    let suite = suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
+    Mutex::new(World { rehearsal, suite })
+});
+
+/// The world, for one test: no fault armed, no call recorded, no function at work.
+pub(crate) fn world() -> MutexGuard<'static, World> {
+    let world = WORLD.lock().unwrap_or_else(PoisonError::into_inner);
+    world.rehearsal.proxy().clear_faults();
+    world.rehearsal.settle(PATIENCE).expect("functions come to rest");
+    world.rehearsal.proxy().reset();
+    world
+}
+
+/// A service to roll out to, its images and how the pipeline names them.
+pub(crate) struct Case {
+    pub(crate) service: Service,
+    pub(crate) repository: String,
+    pub(crate) digest: String,
+}
+
+impl World {
+    /// A service of its own name in the other account, running v1, with v2 in ECR.
+    pub(crate) fn case(&self, name: &str) -> Case {
+        self.case_with(name, |_| {})
+    }
+
+    /// As [`World::case`], with a service that differs.
+    pub(crate) fn case_with(&self, name: &str, change: impl FnOnce(&mut ServiceSpec)) -> Case {
+        self.case_in(&self.suite.other, name, change)
+    }
+
+    /// As [`World::case_with`], in an account of choice.
+    pub(crate) fn case_in(&self, account: &Account, name: &str, change: impl FnOnce(&mut ServiceSpec)) -> Case {
+        let first = world::put_image(account, name, "v1", &world::manifest(&format!("{name} v1"))).unwrap();
+        let digest = world::put_image(account, name, "v2", &world::manifest(&format!("{name} v2"))).unwrap();
+        let repository = world::repository_uri(account, name);
+        let mut spec = ServiceSpec::new("test", name, &format!("{repository}@{first}"));
+        change(&mut spec);
+        let service = world::create_service(account, &spec).unwrap();
+        Case { service, repository, digest }
+    }
+
+    /// A job that rolls `v2` out, with the rollout file and the image file in one artifact.
+    pub(crate) fn job(&self, case: &Case) -> JobSpec {
+        self.job_with(case, |_| {}, &[])
+    }
+
+    /// As [`World::job`], with a rollout file that differs and more files in the artifact.
+    pub(crate) fn job_with(
+        &self,
+        case: &Case,
+        change: impl FnOnce(&mut Value),
+        files: &[(&str, &[u8])],
+    ) -> JobSpec {
+        let mut rollout = json!({
+            "targets": [{"service": case.service.name, "cluster": "test"}],
+            "region": suite::TARGET_REGION,
+            "role": suite::TARGET_ROLE,
+            "externalId": suite::EXTERNAL_ID,
+        });
+        change(&mut rollout);
+        let rollout = rollout.to_string();
+        let images = json!([{"name": case.service.name, "imageUri": format!("{}:v2", case.repository)}]).to_string();
+        let mut all: BTreeMap<&str, &[u8]> = BTreeMap::from([
+            ("rollout.json", rollout.as_bytes()),
+            ("imagedefinitions.json", images.as_bytes()),
+        ]);
+        all.extend(files.iter().copied());
+        let all: Vec<(&str, &[u8])> = all.into_iter().collect();
+        self.job_from(self.suite.store.put_artifact("Build", &all).unwrap())
+    }
+
+    /// A job with an artifact of any kind.
+    pub(crate) fn job_from(&self, artifact: Artifact) -> JobSpec {
+        JobSpec {
+            user_parameters: Some(PARAMETERS.into()),
+            input_artifacts: vec![artifact],
+            ..self.suite.store.job(suite::UPDATER)
+        }
+    }
+
+    /// Runs a job to its end.
+    pub(crate) fn run(&self, spec: JobSpec) -> Finished {
+        let job = self.rehearsal.pipeline().start_job(spec).unwrap();
+        self.rehearsal.pipeline().wait(&job, PATIENCE).unwrap_or_else(|error| {
+            panic!("{error:#}\n{}", self.rehearsal.log().unwrap_or_default())
+        })
+    }
+
+    /// How many calls of an operation the functions made.
+    pub(crate) fn count(&self, service: &str, operation: &str) -> usize {
+        self.rehearsal.proxy().count(service, operation)
+    }
+
+    /// All calls of the functions, as `service:Operation`, without the one at a cold start.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let calls = self.rehearsal.proxy().calls();
+        calls
+            .iter()
+            .map(|call| format!("{}:{}", call.service, call.operation))
+            .filter(|call| call != "sts:GetCallerIdentity")
+            .collect()
+    }
+}
+
+/// The usual UserParameters.
+pub(crate) const PARAMETERS: &str =
+    r##"{"rollout": "Build::rollout.json", "execution": "#{codepipeline.PipelineExecutionId}"}"##;
+
+/// The variables of a success; a failure fails the test.
+pub(crate) fn succeeded(finished: &Finished) -> BTreeMap<String, String> {
+    match &finished.outcome {
+        Outcome::Succeeded { variables, .. } => variables.clone(),
+        other => panic!("not a success: {other:#?}"),
+    }
+}
+
+/// Type and message of a failure; a success fails the test.
+pub(crate) fn failed(finished: &Finished) -> (String, String) {
+    match &finished.outcome {
+        Outcome::Failed { kind, message, .. } => (kind.clone(), message.clone()),
+        other => panic!("not a failure: {other:#?}"),
+    }
+}

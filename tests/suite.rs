@@ -1,0 +1,6 @@
+//! The suite against local AWS: the functions as they are deployed from `template.yaml`, under
+//! their own roles, with IAM enforced.
+
+mod fixture;
+mod jobs;
+mod rollouts;
