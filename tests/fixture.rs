@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rehearsal::codepipeline::{Artifact, Finished, JobSpec, Outcome};
+use rehearsal::codepipeline::{Artifact, Finished, JobId, JobSpec, Outcome};
 use rehearsal::package::Profile;
 use rehearsal::suite::{self, Suite};
 use rehearsal::world::{self, Service, ServiceSpec};
@@ -113,8 +113,15 @@ impl World {
     /// Runs a job to its end.
     pub(crate) fn run(&self, spec: JobSpec) -> Finished {
         let job = self.rehearsal.pipeline().start_job(spec).unwrap();
-        self.rehearsal.pipeline().wait(&job, PATIENCE).unwrap_or_else(|error| {
-            panic!("{error:#}\n{}", self.rehearsal.log().unwrap_or_default())
+        self.end_of(&job)
+    }
+
+    /// A job's end; one that does not come is told with all that is known.
+    pub(crate) fn end_of(&self, job: &JobId) -> Finished {
+        self.rehearsal.pipeline().wait(job, PATIENCE).unwrap_or_else(|error| {
+            let log = self.rehearsal.log().unwrap_or_default();
+            let last: Vec<&str> = log.lines().rev().take(60).collect();
+            panic!("{error:#}\n{:#?}\n{}", self.rehearsal.proxy().calls(), last.join("\n"))
         })
     }
 
@@ -151,5 +158,49 @@ pub(crate) fn failed(finished: &Finished) -> (String, String) {
     match &finished.outcome {
         Outcome::Failed { kind, message, .. } => (kind.clone(), message.clone()),
         other => panic!("not a failure: {other:#?}"),
+    }
+}
+
+impl World {
+    /// How many different deployments the functions began: PRIMARY ids in the answers of
+    /// `UpdateService`.
+    pub(crate) fn deployments_begun(&self) -> usize {
+        let calls = self.rehearsal.proxy().calls();
+        let updates = calls.iter().filter(|call| call.operation == "UpdateService");
+        let ids: std::collections::BTreeSet<String> = updates
+            .filter_map(|call| {
+                let answer = call.response_json();
+                let deployments = answer["service"]["deployments"].as_array()?.clone();
+                let primary = deployments.into_iter().find(|deployment| deployment["status"] == "PRIMARY")?;
+                Some(primary["id"].as_str()?.to_owned())
+            })
+            .collect();
+        ids.len()
+    }
+
+    /// Sets the updater's timeout in seconds.
+    pub(crate) fn set_timeout(&self, seconds: u32) {
+        let path = format!("/2015-03-31/functions/{}/configuration", suite::UPDATER);
+        let body = json!({"Timeout": seconds}).to_string();
+        let headers = [("content-type", "application/json")];
+        let tooling = self.rehearsal.tooling();
+        tooling.request("lambda", http::Method::PUT, &path, &headers, body.into()).unwrap();
+    }
+}
+
+impl World {
+    /// What was sent to `RegisterTaskDefinition` last.
+    pub(crate) fn registered(&self) -> Value {
+        let calls = self.rehearsal.proxy().calls();
+        let call = calls.iter().rev().find(|call| call.operation == "RegisterTaskDefinition");
+        call.expect("something was registered").request_json()
+    }
+
+    /// How many calls changed something in ECS.
+    pub(crate) fn writes(&self) -> usize {
+        ["RegisterTaskDefinition", "UpdateService", "StopServiceDeployment"]
+            .iter()
+            .map(|operation| self.count("ecs", operation))
+            .sum()
     }
 }

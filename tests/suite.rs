@@ -2,5 +2,14 @@
 //! their own roles, with IAM enforced.
 
 mod fixture;
+
 mod jobs;
 mod rollouts;
+mod refusals;
+mod failures;
+mod faults;
+mod secrets;
+mod containers;
+mod local;
+mod package;
+mod templates;

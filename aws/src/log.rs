@@ -16,7 +16,8 @@ pub fn start(level: Option<&str>) {
         .unwrap_or(LevelFilter::INFO);
     let targets = Targets::new()
         .with_default(LevelFilter::WARN)
-        .with_target("aws", level)
+        // A target matches by its beginning: "aws" alone would be the SDK's crates, too.
+        .with_target("aws::", level)
         .with_target("task_definition_updater", level);
     let lines = tracing_subscriber::fmt::layer()
         .json()

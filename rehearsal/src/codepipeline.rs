@@ -9,6 +9,7 @@ mod event;
 mod history;
 mod job;
 mod model;
+mod sample;
 mod state;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -22,6 +23,7 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 pub use job::{Answer, Artifact, Edit, Finished, JobId, JobSpec, Outcome};
+pub use sample::raw_event;
 
 use crate::account::lambda::invocations;
 use crate::emulator::{HOME_ACCOUNT, HOME_REGION};
@@ -31,10 +33,7 @@ use crate::tools::Tools;
 use crate::wire::{Response, lock};
 use answer::{Next, Refusal};
 use model::Model;
-use state::{Action, Ended, State};
-
-/// The id of the job in AWS's own example, for sample events.
-const SAMPLE_ID: &str = "11111111-abcd-1111-abcd-111111abcdef";
+use state::{Action, Ended, JobStatus, State};
 
 /// The stand-in; cloning shares it.
 #[derive(Clone)]
@@ -211,7 +210,7 @@ impl CodePipeline {
             {
                 return Ok(JobId(id));
             }
-            state.add_job(action, &id, event.clone());
+            state.add_job(action, &id, event.clone(), JobStatus::Waiting);
         }
         self.shared.changed.notify_all();
         let deliveries = if token.is_none() { spec.deliveries } else { 1 };
@@ -364,18 +363,4 @@ fn response(acted: &Result<Act, Refusal>) -> Response {
         headers,
         body,
     }
-}
-
-/// The event of a job as documentation shows it: AWS's example id, credentials of nobody. Sample
-/// events and real ones come from the same builder.
-pub fn raw_event(spec: &JobSpec, token: Option<&str>) -> Value {
-    let expiry = SystemTime::UNIX_EPOCH + Duration::from_millis(1_893_456_000_000);
-    let credentials = Credentials::new(
-        "AKIAIOSFODNN7EXAMPLE",
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        Some("AQoDYXdzEPT//////////wEXAMPLE".to_owned()),
-        Some(expiry),
-        "example",
-    );
-    event::event(spec, SAMPLE_ID, &credentials, token)
 }

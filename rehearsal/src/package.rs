@@ -57,17 +57,18 @@ pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
             .with_context(|| format!("functions/{function} builds no binary {function}"))?;
         let bootstrap = dir.join(function).join("bootstrap");
         place(binary, &bootstrap)?;
-        let uri = match profile {
-            Profile::Dev => dir.join(function),
+        let file = match profile {
+            Profile::Dev => function.clone(),
             Profile::Release => {
-                let path = dir.join(format!("{function}.zip"));
+                let file = format!("{function}.zip");
                 let binary = fs::read(&bootstrap).context("read a binary")?;
                 let zip = zip_of(&[("bootstrap", &binary)], 0o755)?;
-                fs::write(&path, zip).with_context(|| format!("write {}", path.display()))?;
-                path
+                fs::write(dir.join(&file), zip).with_context(|| format!("write {file}"))?;
+                file
             }
         };
-        code.insert(function.clone(), uri.display().to_string());
+        // As seen from the template, so that the folder can go to another machine.
+        code.insert(function.clone(), format!("./{file}"));
     }
     let template = dir.join("template.yaml");
     let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
@@ -76,7 +77,7 @@ pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
 }
 
 /// The names of all functions: a folder is a crate is a binary.
-fn functions(root: &Path) -> Result<Vec<String>> {
+pub(crate) fn functions(root: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(root.join("functions")).context("read functions/")?;
     let mut names: Vec<String> = entries
         .flatten()

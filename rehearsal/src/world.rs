@@ -127,20 +127,27 @@ impl ArtifactStore {
 
 /// Puts an image's manifest into a repository, which is created if need be, and returns its digest.
 pub fn put_image(account: &Account, repository: &str, tag: &str, manifest: &str) -> Result<String> {
-    let ecr = |operation: &str, body: Value| {
-        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-        account.json("ecr", &target, body)
-    };
-    if let Err(error) = ecr("CreateRepository", json!({ "repositoryName": repository })) {
-        let aws = error.downcast_ref::<AwsError>();
-        if aws.is_none_or(|aws| aws.code != "RepositoryAlreadyExistsException") {
-            return Err(error);
-        }
-    }
+    create_repository(account, repository)?;
     let body = json!({ "repositoryName": repository, "imageTag": tag, "imageManifest": manifest });
-    let put = ecr("PutImage", body)?;
+    let put = ecr(account, "PutImage", body)?;
     let digest = put["image"]["imageId"]["imageDigest"].as_str();
     Ok(digest.context("a new image has a digest")?.to_owned())
+}
+
+/// Creates a repository, unless it is there.
+pub fn create_repository(account: &Account, repository: &str) -> Result<()> {
+    let created = ecr(account, "CreateRepository", json!({ "repositoryName": repository }));
+    match created {
+        Ok(_) => Ok(()),
+        Err(error) => match error.downcast_ref::<AwsError>() {
+            Some(aws) if aws.code == "RepositoryAlreadyExistsException" => Ok(()),
+            _ => Err(error),
+        },
+    }
+}
+
+fn ecr(account: &Account, operation: &str, body: Value) -> Result<Value> {
+    account.json("ecr", &format!("AmazonEC2ContainerRegistry_V20150921.{operation}"), body)
 }
 
 /// A manifest like that of a small image; another `seed`, another digest.

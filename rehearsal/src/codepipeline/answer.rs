@@ -92,11 +92,15 @@ fn decide(state: &mut State, operation: &str, request: &Value) -> Result<Next, R
     let id = text(&request["jobId"]).unwrap_or_default();
     let unknown = || Refusal::new("JobNotFoundException", "The job could not be found");
     let job = state.jobs.get_mut(&id).ok_or_else(unknown)?;
-    if job.status != JobStatus::Waiting {
-        let message = "The job is in a state in which it takes no result";
-        return Err(Refusal::new("InvalidJobStateException", message));
+    match job.status {
+        JobStatus::Waiting => job.status = JobStatus::Answered,
+        // Nobody waits for it, and the next run starts at the same place.
+        JobStatus::Sample => return Ok(Next::Nothing),
+        JobStatus::Answered | JobStatus::Abandoned => {
+            let message = "The job is in a state in which it takes no result";
+            return Err(Refusal::new("InvalidJobStateException", message));
+        }
     }
-    job.status = JobStatus::Answered;
     let index = job.action;
     if let Some(token) = token {
         return Ok(Next::Continue {
@@ -144,9 +148,13 @@ mod tests {
     const ID: &str = "11111111-abcd-1111-abcd-111111abcdef";
 
     fn state() -> State {
+        state_with(JobStatus::Waiting)
+    }
+
+    fn state_with(status: JobStatus) -> State {
         let mut state = State::default();
         let action = state.begin(JobSpec::new("f"));
-        state.add_job(action, ID, Value::Null);
+        state.add_job(action, ID, Value::Null, status);
         state
     }
 
@@ -176,6 +184,15 @@ mod tests {
             panic!()
         };
         assert_eq!(outcome.variables()["A"], "1");
+    }
+
+    #[test]
+    fn a_sample_takes_any_number_of_answers() {
+        let mut state = state_with(JobStatus::Sample);
+        for more in [json!({"continuationToken": "t"}), json!({}), json!({})] {
+            assert_eq!(success(&mut state, more), Ok(Next::Nothing));
+        }
+        assert!(state.actions[0].ended.is_none());
     }
 
     #[test]

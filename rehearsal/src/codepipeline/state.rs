@@ -47,6 +47,8 @@ pub(super) struct Job {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobStatus {
     Waiting,
+    /// Of an event that somebody runs a function on by hand: takes any number of answers.
+    Sample,
     Answered,
     Abandoned,
 }
@@ -66,11 +68,11 @@ impl State {
         self.actions.len() - 1
     }
 
-    pub(super) fn add_job(&mut self, action: usize, id: &str, event: Value) {
+    pub(super) fn add_job(&mut self, action: usize, id: &str, event: Value, status: JobStatus) {
         let job = Job {
             action,
             event,
-            status: JobStatus::Waiting,
+            status,
         };
         self.jobs.insert(id.to_owned(), job);
         if let Some(action) = self.actions.get_mut(action) {

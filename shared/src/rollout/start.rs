@@ -13,8 +13,8 @@ pub enum Start {
     Watch(Watch),
     /// A revision of this very attempt exists; deploy it, unless it was deployed before.
     Resume {
-        /// The revision's ARN.
-        arn: String,
+        /// The newest revision of this attempt.
+        revision: Box<Described>,
         /// ARN of what serves now.
         was: Option<String>,
     },
@@ -73,7 +73,7 @@ pub fn start(
     }
     match latest.filter(|latest| latest.active && keys.made(latest)) {
         Some(latest) => Start::Resume {
-            arn: latest.arn.clone(),
+            revision: Box::new(latest.clone()),
             was,
         },
         None => Start::Register { was },
@@ -180,12 +180,8 @@ mod tests {
             &wanted,
             KEYS,
         );
-        assert_eq!(
-            found,
-            Start::Resume {
-                arn: arn(8),
-                was: Some(arn(7))
-            }
+        assert!(
+            matches!(found, Start::Resume { revision, was } if revision.arn == arn(8) && was == Some(arn(7)))
         );
         for state in ["IN_PROGRESS", "COMPLETED", "FAILED"] {
             let found = start(&service(8, state), Some(&ours), Some(&ours), &wanted, KEYS);

@@ -113,6 +113,11 @@ pub fn advance(watch: &mut Watch, seen: &Seen, file: &RolloutFile, started: u64,
             watch.cause = Some(cause.text);
         }
     }
+    // A duplicate that took this attempt for tried and gone (it knows no deployment) sees that
+    // another delivery has just begun it: it goes along.
+    if watch.deployment.is_empty() && primary.task_definition == watch.became {
+        watch.phase = Phase::Forward;
+    }
     match watch.phase {
         Phase::Forward => forward(watch, seen, primary, file, started, now),
         Phase::Back { .. } => back(watch, seen, primary, file, now),
@@ -129,19 +134,19 @@ fn forward(
 ) -> Step {
     let service = &seen.service;
     if primary.task_definition != watch.became {
-        let unseen = !service
-            .deployments
-            .iter()
-            .any(|d| d.task_definition == watch.became);
-        if unseen && now < started + CONSISTENCY_SECONDS {
-            return Step::Wait("the new deployment does not show yet".into());
-        }
         if watch
             .was
             .as_ref()
             .is_none_or(|was| *was != primary.task_definition)
         {
             return overtaken(service, primary);
+        }
+        let unseen = !service
+            .deployments
+            .iter()
+            .any(|d| d.task_definition == watch.became);
+        if unseen && now < started + CONSISTENCY_SECONDS {
+            return Step::Wait("the new deployment does not show yet".into());
         }
         return turn_back(watch, seen, primary, file, started, now, None);
     }
@@ -673,6 +678,17 @@ mod tests {
         let sight = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
         assert!(matches!(step(&mut watch(), &sight, 29), Step::Wait(_)));
         assert_eq!(step(&mut watch(), &sight, 30), Step::ReadStopped);
+    }
+
+    #[test]
+    fn a_duplicate_that_came_between_goes_along() {
+        let mut watch = super::super::start::already_tried(OURS.into(), Some(WAS.into()), START);
+        let sight = seen(vec![deployment(true, OURS, 2, "COMPLETED")]);
+        assert_eq!(step(&mut watch, &sight, 5), Step::ReadServing);
+        assert_eq!(
+            (watch.phase, watch.deployment.as_str()),
+            (Phase::Forward, "ecs-svc/2")
+        );
     }
 
     #[test]

@@ -90,7 +90,8 @@ pub(super) async fn begin(
             watch,
             deployed: false,
         }),
-        Start::Resume { arn, was } => {
+        Start::Resume { revision, was } => {
+            let arn = first_of_attempt(work, &family, *revision, keys).await?;
             if was_deployed(work, &service, &arn).await? {
                 let watch = start::already_tried(arn, was, aws::job::now());
                 return Ok(Begun {
@@ -115,6 +116,10 @@ async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), 
     let execution = &work.request.execution;
     match codepipeline::actions_underway(&work.clients.codepipeline, pipeline, execution).await {
         Ok(actions) => decide::belongs(work.job, pipeline, execution, &actions),
+        Err(error) if error.kind == Kind::Missing => Err(Failure::configuration(format!(
+            "\"pipeline\" in UserParameters: {}; nothing was changed",
+            error.message
+        ))),
         Err(error) => {
             let me = work.clients.me(work.job).await;
             Err(error.into_failure(
@@ -272,6 +277,25 @@ async fn register(
         FailureKind::SystemUnavailable,
         "could not register the task definition",
     ))
+}
+
+/// The lowest of an attempt's revisions, from one of them downwards: deliveries at the same time
+/// may each have registered one, and all of them have to deploy the same.
+async fn first_of_attempt(
+    work: &Work<'_>,
+    family: &str,
+    known: Described,
+    keys: Keys<'_>,
+) -> Result<String, Failure> {
+    let mut first = known;
+    while first.revision > 1 {
+        let before = describe(work, &format!("{family}:{}", first.revision - 1)).await?;
+        match before.filter(|before| before.active && keys.made(before)) {
+            Some(before) => first = before,
+            None => break,
+        }
+    }
+    Ok(first.arn)
 }
 
 /// The lowest revision of this attempt between the newest one known before and `ours`.

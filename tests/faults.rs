@@ -1,0 +1,66 @@
+//! For each call of the path, as the proxy saw it: the run in which that call goes unanswered, is
+//! throttled, or takes the function down ends in the same state as the undisturbed run.
+
+use std::collections::BTreeMap;
+
+use rehearsal::proxy::{Fault, What, When};
+
+use crate::fixture::{World, succeeded, world};
+
+fn check(world: &World, name: &str, when: When, what: What) {
+    let case = world.case(name);
+    let proxy = world.rehearsal.proxy();
+    proxy.reset();
+    proxy.inject(Fault { when, what });
+    let finished = world.run(world.job(&case));
+    world.rehearsal.settle(crate::fixture::PATIENCE).unwrap();
+    assert_eq!(proxy.clear_faults(), 0, "{name}: the fault did not fire: {:#?}", world.calls());
+    succeeded(&finished);
+    assert_eq!(finished.accepted().count(), 1, "{name}: {:#?}", finished.answers);
+    assert_eq!(world.deployments_begun(), 1, "{name}: {:#?}", proxy.calls());
+    assert_eq!(case.service.revisions().unwrap().len(), 2, "{name}: {:#?}", proxy.calls());
+    let deployments = case.service.deployments().unwrap();
+    let shown: Vec<_> = deployments.iter().map(|d| (d["taskDefinition"].as_str().unwrap(), d["rolloutState"].as_str().unwrap())).collect();
+    let ours = case.service.first_task_definition.strip_suffix('1').unwrap().to_owned() + "2";
+    assert_eq!(shown, [(ours.as_str(), "COMPLETED")], "{name}");
+}
+
+fn every_call(kind: &str, what: &dyn Fn() -> What) {
+    let world = world();
+    let reference = world.case(&format!("{kind}-reference"));
+    succeeded(&world.run(world.job(&reference)));
+    let calls = world.calls();
+    assert!(calls.len() >= 11, "{calls:#?}");
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (n, call) in calls.iter().enumerate() {
+        let nth = seen.entry(call).or_insert(0);
+        *nth += 1;
+        let (service, operation) = call.split_once(':').unwrap();
+        check(&world, &format!("{kind}-{n}"), When::nth(service, operation, *nth), what());
+    }
+}
+
+#[test]
+fn each_call_once_throttled() {
+    every_call("throttle", &|| What::Throttle);
+}
+
+#[test]
+fn each_call_once_carried_out_without_an_answer() {
+    every_call("drop", &|| What::DropAnswer);
+}
+
+#[test]
+fn each_call_once_timing_out() {
+    every_call("hang", &|| What::NeverAnswer);
+}
+
+#[test]
+fn the_function_dies_before_each_call() {
+    every_call("kill-before", &|| What::KillBefore);
+}
+
+#[test]
+fn the_function_dies_after_each_call() {
+    every_call("kill-after", &|| What::KillAfter);
+}

@@ -1,0 +1,61 @@
+//! The job's credentials appear nowhere in what a run leaves behind, at the loudest log level.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::fixture::world;
+
+/// All files below a folder.
+fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+#[test]
+fn secret_and_token_are_in_no_log_error_token_or_file() {
+    let world = world();
+    let case = world.case("canary");
+    let pipeline = world.rehearsal.pipeline();
+    let mut specs = vec![world.job(&case)];
+    // Failures of many kinds, each with credentials in its event.
+    let mut denied = world.job(&case);
+    denied.input_artifacts[0].bucket = "canary-no-such-bucket".into();
+    specs.push(denied);
+    specs.push(world.job_with(&case, |file| file["externalId"] = json!("wrong"), &[]));
+    specs.push(world.job_with(&case, |_| {}, &[("rollout.json", b"{")]));
+    let mut shapeless = world.job(&case);
+    shapeless.edit = Some(std::sync::Arc::new(|event: &mut Value| {
+        event["CodePipeline.job"]["data"]["inputArtifacts"] = json!("not a list");
+    }));
+    specs.push(shapeless);
+
+    let mut canaries = Vec::new();
+    for spec in specs {
+        let job = pipeline.start_job(spec).unwrap();
+        let event = pipeline.event_of(&job).unwrap();
+        let credentials = &event["CodePipeline.job"]["data"]["artifactCredentials"];
+        canaries.push(credentials["secretAccessKey"].as_str().unwrap().to_owned());
+        canaries.push(credentials["sessionToken"].as_str().unwrap().to_owned());
+        pipeline.wait(&job, crate::fixture::PATIENCE).unwrap();
+    }
+    world.rehearsal.settle(crate::fixture::PATIENCE).unwrap();
+    assert!(canaries.iter().all(|canary| canary.len() >= 16));
+
+    let mut left = Vec::new();
+    files(world.rehearsal.dir(), &mut left);
+    let log = world.rehearsal.log().unwrap();
+    assert!(log.contains("took a job"), "the functions' log lines are in the log that is searched");
+    for path in left {
+        let Ok(bytes) = fs::read(&path) else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        for canary in &canaries {
+            assert!(!text.contains(canary.as_str()), "{} holds a credential", path.display());
+        }
+    }
+    let answers = format!("{:#?}", pipeline.answers());
+    assert!(canaries.iter().all(|canary| !answers.contains(canary.as_str())), "an answer holds a credential");
+}

@@ -1,0 +1,190 @@
+//! The templates say what they should: least privilege, trust, delivery, words for people.
+//!
+//! What no emulator enforces is looked up in the templates as CloudFormation gets them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
+
+use rehearsal::tools::Tools;
+use rehearsal::workspace;
+use serde_json::{Value, json};
+
+/// Actions that no call of ours names, and why they are granted.
+const IMPLIED: [(&str, &str); 6] = [
+    ("ecs:TagResource", "RegisterTaskDefinition with tags asks for it"),
+    ("iam:PassRole", "RegisterTaskDefinition and UpdateService ask for it, once a role is named"),
+    ("logs:CreateLogStream", "Lambda writes the function's log in the function's name"),
+    ("logs:PutLogEvents", "as above"),
+    ("xray:PutTelemetryRecords", "Lambda sends the function's traces in its name"),
+    ("xray:PutTraceSegments", "as above"),
+];
+
+/// Calls that need no statement of ours, and why.
+const UNGRANTED: [(&str, &str); 2] = [
+    ("s3:GetObject", "with the credentials in the job: CodePipeline grants it"),
+    ("sts:GetCallerIdentity", "allowed to everybody"),
+];
+
+/// What only the function's own role does; the rest is done in the account of the services, too.
+const OWN_ONLY: [&str; 3] = ["codepipeline:", "logs:", "xray:"];
+
+static SUITE: LazyLock<Value> = LazyLock::new(|| translated("template.yaml"));
+static ROLES: LazyLock<Value> = LazyLock::new(|| translated("templates/roles.yaml"));
+
+#[test]
+fn every_action_is_needed_and_every_call_is_granted() {
+    let calls = calls();
+    assert!(calls.len() > 10, "the calls are found where they are made: {calls:?}");
+    let implied = || IMPLIED.iter().map(|(action, _)| (*action).to_owned());
+    let ungranted: BTreeSet<&str> = UNGRANTED.iter().map(|(action, _)| *action).collect();
+    let needed: BTreeSet<String> = calls
+        .into_iter()
+        .filter(|call| !ungranted.contains(call.as_str()))
+        .chain(implied())
+        .collect();
+    assert_eq!(granted(&SUITE), needed, "template.yaml");
+
+    let own = |action: &String| {
+        action == "sts:AssumeRole" || OWN_ONLY.iter().any(|prefix| action.starts_with(prefix))
+    };
+    let there: BTreeSet<String> = needed.into_iter().filter(|action| !own(action)).collect();
+    assert_eq!(granted(&ROLES), there, "templates/roles.yaml");
+}
+
+/// CONTRACTS 3.10.1: either account may be deployed first, and a role made anew is let in again.
+#[test]
+fn the_target_role_trusts_a_name_and_not_a_role() {
+    let role = &ROLES["Resources"]["RolloutRole"]["Properties"];
+    let statements = role["AssumeRolePolicyDocument"]["Statement"].as_array().unwrap();
+    assert_eq!(statements.len(), 1);
+    let statement = &statements[0];
+    let root = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${ToolingAccountId}:root"});
+    assert_eq!(statement["Principal"], json!({"AWS": root}));
+    assert_eq!(statement["Action"], "sts:AssumeRole");
+    let conditions = &statement["Condition"];
+    assert_eq!(conditions["StringEquals"], json!({"sts:ExternalId": {"Ref": "ExternalId"}}));
+    let trusted = conditions["ArnLike"]["aws:PrincipalArn"].as_array().unwrap();
+    let name = &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["RoleName"];
+    let name = name.as_str().unwrap();
+    for arn in trusted {
+        let arn = arn["Fn::Sub"].as_str().unwrap();
+        let mut parts = arn.split('/');
+        assert_eq!(parts.nth(1), Some(name), "{arn}");
+        assert!(arn.contains("::${ToolingAccountId}:"), "{arn}");
+    }
+    let function_trust = &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["AssumeRolePolicyDocument"];
+    assert_eq!(function_trust["Statement"][0]["Principal"], json!({"Service": "lambda.amazonaws.com"}));
+}
+
+/// CONTRACTS 3.2.18 and 3.3.2: two retries, no event older than ten minutes, nowhere for an event
+/// with credentials to be kept, and settings that hold for the function as CodePipeline invokes it.
+#[test]
+fn events_are_delivered_as_jobs_need_it() {
+    let config = only(&SUITE, "AWS::Lambda::EventInvokeConfig");
+    assert_eq!(config["MaximumRetryAttempts"], 2);
+    assert_eq!(config["MaximumEventAgeInSeconds"], 600);
+    assert_eq!(config["Qualifier"], "$LATEST");
+    assert!(config.get("DestinationConfig").is_none_or(|none| *none == json!({})));
+    let function = only(&SUITE, "AWS::Lambda::Function");
+    assert!(function.get("DeadLetterConfig").is_none());
+    for kind in ["AWS::Lambda::Alias", "AWS::Lambda::Version"] {
+        assert!(of_type(&SUITE, kind).is_empty(), "{kind}");
+    }
+    // No variable on AWS, see the template.
+    let variables = &function["Environment"]["Variables"];
+    assert_eq!(variables["AWS_ENDPOINT_URL"], json!({"Ref": "AWS::NoValue"}));
+}
+
+#[test]
+fn every_parameter_and_output_says_what_it_is() {
+    for (name, template) in [("template.yaml", &*SUITE), ("templates/roles.yaml", &*ROLES)] {
+        for kind in ["Parameters", "Outputs"] {
+            for (key, value) in template[kind].as_object().unwrap() {
+                let words = value["Description"].as_str().unwrap_or_default();
+                assert!(words.len() > 20, "{name}: {kind} {key}: {words:?}");
+            }
+        }
+        let without_default = template["Parameters"].as_object().unwrap().values();
+        let asked = without_default.filter(|parameter| parameter.get("Default").is_none()).count();
+        assert!(asked <= 4, "{name} asks for {asked} parameters");
+    }
+}
+
+/// The operations that the crate `aws` names beside each call, such as `ecs:UpdateService`.
+fn calls() -> BTreeSet<String> {
+    let mut calls = BTreeSet::new();
+    for path in sources(&workspace::root().join("aws/src")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        calls.extend(code.split('"').filter(|text| is_action(text)).map(str::to_owned));
+    }
+    calls
+}
+
+fn sources(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
+fn is_action(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(service, operation)| {
+        !service.is_empty()
+            && service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            && operation.starts_with(|first: char| first.is_ascii_uppercase())
+            && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// Every action that the policies of a template's roles allow.
+fn granted(template: &Value) -> BTreeSet<String> {
+    let mut actions = BTreeSet::new();
+    for role in of_type(template, "AWS::IAM::Role").values() {
+        collect(&mut actions, &role["Policies"]);
+    }
+    actions
+}
+
+fn collect(actions: &mut BTreeSet<String>, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.get("Effect").is_some_and(|effect| effect == "Allow") {
+                let one = fields["Action"].as_str().into_iter();
+                let several = fields["Action"].as_array().into_iter().flatten();
+                actions.extend(one.chain(several.filter_map(Value::as_str)).map(str::to_owned));
+            }
+            fields.values().for_each(|value| collect(actions, value));
+        }
+        Value::Array(all) => all.iter().for_each(|value| collect(actions, value)),
+        _ => {}
+    }
+}
+
+/// The properties of the only resource of a type.
+fn only<'a>(template: &'a Value, kind: &str) -> &'a Value {
+    let found = of_type(template, kind);
+    assert_eq!(found.len(), 1, "{kind}");
+    found.into_values().next().unwrap()
+}
+
+fn of_type<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
+    let resources = template["Resources"].as_object().unwrap().iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == kind)
+        .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
+        .collect()
+}
+
+/// A template as CloudFormation gets it.
+fn translated(template: &str) -> Value {
+    let tools = Tools::install(&|_| {}).unwrap();
+    let output = Command::new(tools.python())
+        .args(["rehearsal/translate.py", template])
+        .current_dir(workspace::root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
