@@ -52,17 +52,20 @@ pub struct Target {
 impl Clients {
     /// Reads region and credentials from Lambda's environment.
     pub async fn from_environment() -> Self {
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(6)
                     .with_initial_backoff(Duration::from_millis(200))
                     .with_max_backoff(Duration::from_secs(5)),
             )
-            .timeout_config(timeouts(ATTEMPT))
-            .load()
-            .await;
-        Self::new(config)
+            .timeout_config(timeouts(ATTEMPT));
+        // Never set on Lambda, see template.yaml.
+        let local = std::env::var("LOCAL_ENDPOINT_URL").ok();
+        if let Some(address) = local.filter(|address| !address.is_empty()) {
+            loader = loader.endpoint_url(address);
+        }
+        Self::new(loader.load().await)
     }
 
     /// Clients over a configuration.
