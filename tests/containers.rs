@@ -1,7 +1,10 @@
 //! The same rollouts with real containers, where a Docker engine is present: pages change, broken
 //! images fail, digests are those that run. Without an engine the cases are left out, and said.
 
-#![expect(clippy::print_stderr, reason = "a left-out case has to be said where the tests are read")]
+#![expect(
+    clippy::print_stderr,
+    reason = "a left-out case has to be said where the tests are read"
+)]
 
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -28,19 +31,29 @@ const REPOSITORY: &str = "web";
 /// The engine's world, or why there is none.
 static WORLD: LazyLock<Result<Mutex<World>, String>> = LazyLock::new(|| {
     let engine = Engine::available().map_err(|reason| format!("{reason:#}"))?;
-    let options = Options { containers: Containers::Docker(engine), ..Options::default() };
+    let options = Options {
+        containers: Containers::Docker(engine),
+        ..Options::default()
+    };
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
     let progress: rehearsal::Progress = Arc::new(|_: &str| {});
-    let suite = suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
+    let suite =
+        suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
     let docker = rehearsal.docker().expect("started with an engine");
     let images = ["v1", "v2"].map(|version| {
         let image = docker.run().build_web(version).expect("the image builds");
         let other = &suite.other;
         // Creates the repository; the push that follows brings the real image.
         world::put_image(other, REPOSITORY, "seed", &world::manifest("seed")).unwrap();
-        docker.push(&image, other.id(), other.region(), REPOSITORY, version).expect("the image is pushed")
+        docker
+            .push(&image, other.id(), other.region(), REPOSITORY, version)
+            .expect("the image is pushed")
     });
-    Ok(Mutex::new(World { rehearsal, suite, images }))
+    Ok(Mutex::new(World {
+        rehearsal,
+        suite,
+        images,
+    }))
 });
 
 /// The world for one test, or none, with the reason printed.
@@ -91,16 +104,26 @@ impl World {
             "cpu": "256", "memory": "512", "containerDefinitions": [container],
         });
         let images = json!([{"name": service.name, "imageUri": format!("{}{reference}", self.repository())}]);
-        let files = [("rollout.json", rollout), ("taskdef.json", definition), ("imagedefinitions.json", images)]
-            .map(|(name, content)| (name, content.to_string()));
-        let files: Vec<(&str, &[u8])> = files.iter().map(|(name, content)| (*name, content.as_bytes())).collect();
+        let files = [
+            ("rollout.json", rollout),
+            ("taskdef.json", definition),
+            ("imagedefinitions.json", images),
+        ]
+        .map(|(name, content)| (name, content.to_string()));
+        let files: Vec<(&str, &[u8])> = files
+            .iter()
+            .map(|(name, content)| (*name, content.as_bytes()))
+            .collect();
         let spec = JobSpec {
             user_parameters: Some(PARAMETERS.into()),
             input_artifacts: vec![self.suite.store.put_artifact("Build", &files).unwrap()],
             ..self.suite.store.job(suite::UPDATER)
         };
         let job = self.rehearsal.pipeline().start_job(spec).unwrap();
-        self.rehearsal.pipeline().wait(&job, Duration::from_secs(240)).unwrap()
+        self.rehearsal
+            .pipeline()
+            .wait(&job, Duration::from_secs(240))
+            .unwrap()
     }
 
     /// The pages that the service's running containers serve now.
@@ -110,7 +133,9 @@ impl World {
         let arns = tasks.iter().filter_map(|task| task["taskArn"].as_str());
         let containers = arns.flat_map(|arn| engine.task_containers(arn).unwrap_or_default());
         let addresses = containers.filter_map(|container| container.address);
-        addresses.filter_map(|address| get(&format!("{address}:8080"))).collect()
+        addresses
+            .filter_map(|address| get(&format!("{address}:8080")))
+            .collect()
     }
 
     fn await_page(&self, service: &Service, version: &str) {
@@ -129,9 +154,15 @@ impl World {
 /// `GET /`; none when nobody answers.
 fn get(address: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect_timeout(&address.parse().ok()?, Duration::from_secs(2)).ok()?;
+    let mut stream =
+        std::net::TcpStream::connect_timeout(&address.parse().ok()?, Duration::from_secs(2))
+            .ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-    write!(stream, "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.starts_with("HTTP/1.1 200").then_some(answer)
@@ -139,7 +170,9 @@ fn get(address: &str) -> Option<String> {
 
 #[test]
 fn the_page_changes_and_the_digest_that_was_pushed_runs() {
-    let Some(world) = world("the page changes") else { return };
+    let Some(world) = world("the page changes") else {
+        return;
+    };
     let service = world.service("page", true);
     let variables = succeeded(&world.roll_out(&service, ":v2", None));
     world.await_page(&service, "v2");
@@ -147,20 +180,39 @@ fn the_page_changes_and_the_digest_that_was_pushed_runs() {
     assert_eq!(variables["ImageDigests"], json!({"page": v2}).to_string());
     let engine = world.rehearsal.docker().unwrap().engine();
     let task = service.tasks().unwrap().remove(0);
-    let containers = engine.task_containers(task["taskArn"].as_str().unwrap()).unwrap();
-    assert!(containers.iter().all(|container| container.digests.contains(v2)), "{containers:?}");
+    let containers = engine
+        .task_containers(task["taskArn"].as_str().unwrap())
+        .unwrap();
+    assert!(
+        containers
+            .iter()
+            .all(|container| container.digests.contains(v2)),
+        "{containers:?}"
+    );
 }
 
 #[test]
 fn a_container_that_exits_fails_the_job_with_that_cause_and_the_old_page_stays() {
-    let Some(world) = world("a container that exits") else { return };
+    let Some(world) = world("a container that exits") else {
+        return;
+    };
     let service = world.service("exits", true);
     let (kind, message) = failed(&world.roll_out(&service, ":v2", Some(json!(["--nope"]))));
     assert_eq!(kind, "JobFailed");
-    for word in ["Essential container", "exit code 1", "It was exits:1, became exits:2", "is now exits:1 (1 of 1"] {
+    for word in [
+        "Essential container",
+        "exit code 1",
+        "It was exits:1, became exits:2",
+        "is now exits:1 (1 of 1",
+    ] {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }
-    assert!(service.primary_task_definition().unwrap().ends_with("/exits:1"));
+    assert!(
+        service
+            .primary_task_definition()
+            .unwrap()
+            .ends_with("/exits:1")
+    );
     world.await_page(&service, "v1");
     // ECS's breaker went back, not we.
     assert_eq!(world.rehearsal.proxy().count("ecs", "UpdateService"), 1);
@@ -168,22 +220,33 @@ fn a_container_that_exits_fails_the_job_with_that_cause_and_the_old_page_stays()
 
 #[test]
 fn an_image_that_is_gone_fails_the_job_with_that_cause() {
-    let Some(world) = world("an image that is gone") else { return };
+    let Some(world) = world("an image that is gone") else {
+        return;
+    };
     let service = world.service("gone", true);
     let missing = format!("@sha256:{}", "0".repeat(64));
     let (kind, message) = failed(&world.roll_out(&service, &missing, None));
     assert_eq!(kind, "JobFailed");
-    assert!(message.contains("CannotPullContainerError") && message.contains("is now gone:1"), "{message}");
+    assert!(
+        message.contains("CannotPullContainerError") && message.contains("is now gone:1"),
+        "{message}"
+    );
     world.await_page(&service, "v1");
 }
 
 #[test]
 fn without_a_breaker_redbutton_brings_the_old_page_back() {
-    let Some(world) = world("without a breaker") else { return };
+    let Some(world) = world("without a breaker") else {
+        return;
+    };
     let service = world.service("unbroken", false);
     let missing = format!("@sha256:{}", "0".repeat(64));
     let (_, message) = failed(&world.roll_out(&service, &missing, None));
-    for word in ["CannotPullContainerError", "waiting cannot mend this", "is now unbroken:1 (1 of 1"] {
+    for word in [
+        "CannotPullContainerError",
+        "waiting cannot mend this",
+        "is now unbroken:1 (1 of 1",
+    ] {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }
     assert_eq!(world.rehearsal.proxy().count("ecs", "UpdateService"), 2);

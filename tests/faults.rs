@@ -14,14 +14,43 @@ fn check(world: &World, name: &str, when: When, what: What) {
     proxy.inject(Fault { when, what });
     let finished = world.run(world.job(&case));
     world.rehearsal.settle(crate::fixture::PATIENCE).unwrap();
-    assert_eq!(proxy.clear_faults(), 0, "{name}: the fault did not fire: {:#?}", world.calls());
+    assert_eq!(
+        proxy.clear_faults(),
+        0,
+        "{name}: the fault did not fire: {:#?}",
+        world.calls()
+    );
     succeeded(&finished);
-    assert_eq!(finished.accepted().count(), 1, "{name}: {:#?}", finished.answers);
+    assert_eq!(
+        finished.accepted().count(),
+        1,
+        "{name}: {:#?}",
+        finished.answers
+    );
     assert_eq!(world.deployments_begun(), 1, "{name}: {:#?}", proxy.calls());
-    assert_eq!(case.service.revisions().unwrap().len(), 2, "{name}: {:#?}", proxy.calls());
+    assert_eq!(
+        case.service.revisions().unwrap().len(),
+        2,
+        "{name}: {:#?}",
+        proxy.calls()
+    );
     let deployments = case.service.deployments().unwrap();
-    let shown: Vec<_> = deployments.iter().map(|d| (d["taskDefinition"].as_str().unwrap(), d["rolloutState"].as_str().unwrap())).collect();
-    let ours = case.service.first_task_definition.strip_suffix('1').unwrap().to_owned() + "2";
+    let shown: Vec<_> = deployments
+        .iter()
+        .map(|d| {
+            (
+                d["taskDefinition"].as_str().unwrap(),
+                d["rolloutState"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let ours = case
+        .service
+        .first_task_definition
+        .strip_suffix('1')
+        .unwrap()
+        .to_owned()
+        + "2";
     assert_eq!(shown, [(ours.as_str(), "COMPLETED")], "{name}");
 }
 
@@ -36,7 +65,12 @@ fn every_call(kind: &str, what: &dyn Fn() -> What) {
         let nth = seen.entry(call).or_insert(0);
         *nth += 1;
         let (service, operation) = call.split_once(':').unwrap();
-        check(&world, &format!("{kind}-{n}"), When::nth(service, operation, *nth), what());
+        check(
+            &world,
+            &format!("{kind}-{n}"),
+            When::nth(service, operation, *nth),
+            what(),
+        );
     }
 }
 

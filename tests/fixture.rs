@@ -29,7 +29,8 @@ static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
         ..Options::default()
     };
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
-    let suite = suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
+    let suite =
+        suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
     Mutex::new(World { rehearsal, suite })
 });
 
@@ -37,7 +38,10 @@ static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
 pub(crate) fn world() -> MutexGuard<'static, World> {
     let world = WORLD.lock().unwrap_or_else(PoisonError::into_inner);
     world.rehearsal.proxy().clear_faults();
-    world.rehearsal.settle(PATIENCE).expect("functions come to rest");
+    world
+        .rehearsal
+        .settle(PATIENCE)
+        .expect("functions come to rest");
     world.rehearsal.proxy().reset();
     world
 }
@@ -61,14 +65,25 @@ impl World {
     }
 
     /// As [`World::case_with`], in an account of choice.
-    pub(crate) fn case_in(&self, account: &Account, name: &str, change: impl FnOnce(&mut ServiceSpec)) -> Case {
-        let first = world::put_image(account, name, "v1", &world::manifest(&format!("{name} v1"))).unwrap();
-        let digest = world::put_image(account, name, "v2", &world::manifest(&format!("{name} v2"))).unwrap();
+    pub(crate) fn case_in(
+        &self,
+        account: &Account,
+        name: &str,
+        change: impl FnOnce(&mut ServiceSpec),
+    ) -> Case {
+        let first =
+            world::put_image(account, name, "v1", &world::manifest(&format!("{name} v1"))).unwrap();
+        let digest =
+            world::put_image(account, name, "v2", &world::manifest(&format!("{name} v2"))).unwrap();
         let repository = world::repository_uri(account, name);
         let mut spec = ServiceSpec::new("test", name, &format!("{repository}@{first}"));
         change(&mut spec);
         let service = world::create_service(account, &spec).unwrap();
-        Case { service, repository, digest }
+        Case {
+            service,
+            repository,
+            digest,
+        }
     }
 
     /// A job that rolls `v2` out, with the rollout file and the image file in one artifact.
@@ -91,7 +106,9 @@ impl World {
         });
         change(&mut rollout);
         let rollout = rollout.to_string();
-        let images = json!([{"name": case.service.name, "imageUri": format!("{}:v2", case.repository)}]).to_string();
+        let images =
+            json!([{"name": case.service.name, "imageUri": format!("{}:v2", case.repository)}])
+                .to_string();
         let mut all: BTreeMap<&str, &[u8]> = BTreeMap::from([
             ("rollout.json", rollout.as_bytes()),
             ("imagedefinitions.json", images.as_bytes()),
@@ -118,11 +135,18 @@ impl World {
 
     /// A job's end; one that does not come is told with all that is known.
     pub(crate) fn end_of(&self, job: &JobId) -> Finished {
-        self.rehearsal.pipeline().wait(job, PATIENCE).unwrap_or_else(|error| {
-            let log = self.rehearsal.log().unwrap_or_default();
-            let last: Vec<&str> = log.lines().rev().take(60).collect();
-            panic!("{error:#}\n{:#?}\n{}", self.rehearsal.proxy().calls(), last.join("\n"))
-        })
+        self.rehearsal
+            .pipeline()
+            .wait(job, PATIENCE)
+            .unwrap_or_else(|error| {
+                let log = self.rehearsal.log().unwrap_or_default();
+                let last: Vec<&str> = log.lines().rev().take(60).collect();
+                panic!(
+                    "{error:#}\n{:#?}\n{}",
+                    self.rehearsal.proxy().calls(),
+                    last.join("\n")
+                )
+            })
     }
 
     /// How many calls of an operation the functions made.
@@ -166,12 +190,16 @@ impl World {
     /// `UpdateService`.
     pub(crate) fn deployments_begun(&self) -> usize {
         let calls = self.rehearsal.proxy().calls();
-        let updates = calls.iter().filter(|call| call.operation == "UpdateService");
+        let updates = calls
+            .iter()
+            .filter(|call| call.operation == "UpdateService");
         let ids: std::collections::BTreeSet<String> = updates
             .filter_map(|call| {
                 let answer = call.response_json();
                 let deployments = answer["service"]["deployments"].as_array()?.clone();
-                let primary = deployments.into_iter().find(|deployment| deployment["status"] == "PRIMARY")?;
+                let primary = deployments
+                    .into_iter()
+                    .find(|deployment| deployment["status"] == "PRIMARY")?;
                 Some(primary["id"].as_str()?.to_owned())
             })
             .collect();
@@ -184,7 +212,9 @@ impl World {
         let body = json!({"Timeout": seconds}).to_string();
         let headers = [("content-type", "application/json")];
         let tooling = self.rehearsal.tooling();
-        tooling.request("lambda", http::Method::PUT, &path, &headers, body.into()).unwrap();
+        tooling
+            .request("lambda", http::Method::PUT, &path, &headers, body.into())
+            .unwrap();
     }
 }
 
@@ -192,15 +222,22 @@ impl World {
     /// What was sent to `RegisterTaskDefinition` last.
     pub(crate) fn registered(&self) -> Value {
         let calls = self.rehearsal.proxy().calls();
-        let call = calls.iter().rev().find(|call| call.operation == "RegisterTaskDefinition");
+        let call = calls
+            .iter()
+            .rev()
+            .find(|call| call.operation == "RegisterTaskDefinition");
         call.expect("something was registered").request_json()
     }
 
     /// How many calls changed something in ECS.
     pub(crate) fn writes(&self) -> usize {
-        ["RegisterTaskDefinition", "UpdateService", "StopServiceDeployment"]
-            .iter()
-            .map(|operation| self.count("ecs", operation))
-            .sum()
+        [
+            "RegisterTaskDefinition",
+            "UpdateService",
+            "StopServiceDeployment",
+        ]
+        .iter()
+        .map(|operation| self.count("ecs", operation))
+        .sum()
     }
 }

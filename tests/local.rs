@@ -1,7 +1,5 @@
 //! One function by hand, on the events of `events/`: without Docker, and in SAM's container.
 
-#![expect(clippy::print_stderr, reason = "a case that is left out says so")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -25,7 +23,13 @@ fn every_sample_event_is_a_job() {
     let events = local::events().unwrap();
     let name = |path: &Path| path.file_stem().unwrap().display().to_string();
     let names: Vec<String> = events.iter().map(|path| name(path)).collect();
-    let expected = ["bad-parameters", "continuation", "cross-account", "same-account", "start"];
+    let expected = [
+        "bad-parameters",
+        "continuation",
+        "cross-account",
+        "same-account",
+        "start",
+    ];
     assert_eq!(names, expected);
     for name in names {
         let job = job(&name);
@@ -35,7 +39,12 @@ fn every_sample_event_is_a_job() {
             Ok(RolloutSource::File(place)) => assert_eq!(place.artifact, job.inputs[0].name),
             Err(failure) => {
                 assert_eq!(name, "bad-parameters");
-                assert_eq!(failure.message.matches("\n- ").count(), 3, "{}", failure.message);
+                assert_eq!(
+                    failure.message.matches("\n- ").count(),
+                    3,
+                    "{}",
+                    failure.message
+                );
             }
         }
     }
@@ -53,7 +62,11 @@ fn sample_events_have_the_shape_of_real_ones() {
         ("cross-account", None, spec.encryption_key.clone()),
     ] {
         spec.encryption_key = key;
-        assert_eq!(shape(&local::event(name).unwrap()), shape(&raw_event(&spec, token)), "{name}");
+        assert_eq!(
+            shape(&local::event(name).unwrap()),
+            shape(&raw_event(&spec, token)),
+            "{name}"
+        );
     }
 }
 
@@ -62,11 +75,14 @@ fn shape(value: &Value) -> BTreeMap<String, &'static str> {
     fn walk(shape: &mut BTreeMap<String, &'static str>, path: &str, value: &Value) {
         let kind = match value {
             Value::Object(fields) => {
-                fields.iter().for_each(|(key, value)| walk(shape, &format!("{path}/{key}"), value));
+                fields
+                    .iter()
+                    .for_each(|(key, value)| walk(shape, &format!("{path}/{key}"), value));
                 "object"
             }
             Value::Array(all) => {
-                all.iter().for_each(|value| walk(shape, &format!("{path}[]"), value));
+                all.iter()
+                    .for_each(|value| walk(shape, &format!("{path}[]"), value));
                 "array"
             }
             Value::String(_) => "text",
@@ -100,17 +116,25 @@ fn the_sample_token_is_one_of_ours() {
 #[test]
 fn a_function_runs_by_hand_without_docker() {
     let world = seeded();
-    let run = |name| {
-        local::invoke(&world.rehearsal, FUNCTION, &local::event(name).unwrap()).unwrap()
-    };
+    let run =
+        |name| local::invoke(&world.rehearsal, FUNCTION, &local::event(name).unwrap()).unwrap();
     for name in ["start", "continuation", "same-account"] {
         let answer = run(name);
         assert_eq!(answer["answered"], "success", "{name}: {answer:#}");
-        assert!(answer["variables"]["TaskDefinitionArns"].is_string(), "{answer:#}");
+        assert!(
+            answer["variables"]["TaskDefinitionArns"].is_string(),
+            "{answer:#}"
+        );
     }
     let answer = run("bad-parameters");
-    assert_eq!((&answer["answered"], &answer["type"]), (&json!("failure"), &json!("ConfigurationError")));
-    assert!(answer["message"].as_str().unwrap().contains("rolout"), "{answer:#}");
+    assert_eq!(
+        (&answer["answered"], &answer["type"]),
+        (&json!("failure"), &json!("ConfigurationError"))
+    );
+    assert!(
+        answer["message"].as_str().unwrap().contains("rolout"),
+        "{answer:#}"
+    );
     // As often as somebody likes, each time answered anew.
     assert_eq!(run("bad-parameters"), answer);
 }
@@ -125,7 +149,11 @@ fn a_function_runs_in_sams_container() {
     let env_vars = world.rehearsal.dir().join("env.json");
     let sam = Sam::prepare(&world.rehearsal, FUNCTION, Some(engine), &env_vars).unwrap();
     let run = |name: &str| -> Value {
-        let output = sam.command(&format!("events/{name}.json")).unwrap().output().unwrap();
+        let output = sam
+            .command(&format!("events/{name}.json"))
+            .unwrap()
+            .output()
+            .unwrap();
         let (out, said) = (text(&output.stdout), text(&output.stderr));
         serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{said}"))
     };
@@ -142,11 +170,18 @@ fn the_variable_for_sam_is_not_there_on_lambda() {
     let world = world();
     let path = format!("/2015-03-31/functions/{UPDATER}/configuration");
     let tooling = world.rehearsal.tooling();
-    let answer = tooling.request("lambda", http::Method::GET, &path, &[], "".into()).unwrap();
+    let answer = tooling
+        .request("lambda", http::Method::GET, &path, &[], "".into())
+        .unwrap();
     let configuration: Value = serde_json::from_slice(&answer.body).unwrap();
-    let variables = configuration["Environment"]["Variables"].as_object().unwrap();
+    let variables = configuration["Environment"]["Variables"]
+        .as_object()
+        .unwrap();
     assert!(variables.contains_key("SSL_CERT_FILE"));
-    assert!(!variables.contains_key("AWS_ENDPOINT_URL"), "{variables:?}");
+    assert!(
+        !variables.contains_key("LOCAL_ENDPOINT_URL"),
+        "{variables:?}"
+    );
 }
 
 /// The world, with what the events name.

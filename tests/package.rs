@@ -15,14 +15,19 @@ fn a_packaged_template_stands_alone() {
     for left in ["BuildMethod", "BuildProperties", "CodeUri: .\n"] {
         assert!(!text.contains(left), "{left} is left");
     }
-    assert!(!text.contains(&*workspace::root().to_string_lossy()), "names this machine's folders");
+    assert!(
+        !text.contains(&*workspace::root().to_string_lossy()),
+        "names this machine's folders"
+    );
 
     let codes: Vec<&str> = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("CodeUri: "))
         .map(|uri| uri.trim_matches('"'))
         .collect();
-    let functions = fs::read_dir(workspace::root().join("functions")).unwrap().count();
+    let functions = fs::read_dir(workspace::root().join("functions"))
+        .unwrap()
+        .count();
     assert_eq!(codes.len(), functions);
     for code in codes {
         assert!(Path::new(code).is_relative(), "{code}");

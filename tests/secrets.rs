@@ -11,7 +11,11 @@ use crate::fixture::world;
 fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
+        if path.is_dir() {
+            files(&path, found)
+        } else {
+            found.push(path)
+        }
     }
 }
 
@@ -48,14 +52,26 @@ fn secret_and_token_are_in_no_log_error_token_or_file() {
     let mut left = Vec::new();
     files(world.rehearsal.dir(), &mut left);
     let log = world.rehearsal.log().unwrap();
-    assert!(log.contains("took a job"), "the functions' log lines are in the log that is searched");
+    assert!(
+        log.contains("took a job"),
+        "the functions' log lines are in the log that is searched"
+    );
     for path in left {
         let Ok(bytes) = fs::read(&path) else { continue };
         let text = String::from_utf8_lossy(&bytes);
         for canary in &canaries {
-            assert!(!text.contains(canary.as_str()), "{} holds a credential", path.display());
+            assert!(
+                !text.contains(canary.as_str()),
+                "{} holds a credential",
+                path.display()
+            );
         }
     }
     let answers = format!("{:#?}", pipeline.answers());
-    assert!(canaries.iter().all(|canary| !answers.contains(canary.as_str())), "an answer holds a credential");
+    assert!(
+        canaries
+            .iter()
+            .all(|canary| !answers.contains(canary.as_str())),
+        "an answer holds a credential"
+    );
 }

@@ -1,15 +1,24 @@
 //! The suite against local AWS: the functions as they are deployed from `template.yaml`, under
 //! their own roles, with IAM enforced.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test reports by panicking, its helpers too, and says what it leaves out"
+)]
+
 mod fixture;
 
-mod jobs;
-mod rollouts;
-mod refusals;
+mod containers;
 mod failures;
 mod faults;
-mod secrets;
-mod containers;
+mod jobs;
 mod local;
 mod package;
+mod refusals;
+mod rollouts;
+mod secrets;
 mod templates;

@@ -14,17 +14,32 @@ use serde_json::{Value, json};
 
 /// Actions that no call of ours names, and why they are granted.
 const IMPLIED: [(&str, &str); 6] = [
-    ("ecs:TagResource", "RegisterTaskDefinition with tags asks for it"),
-    ("iam:PassRole", "RegisterTaskDefinition and UpdateService ask for it, once a role is named"),
-    ("logs:CreateLogStream", "Lambda writes the function's log in the function's name"),
+    (
+        "ecs:TagResource",
+        "RegisterTaskDefinition with tags asks for it",
+    ),
+    (
+        "iam:PassRole",
+        "RegisterTaskDefinition and UpdateService ask for it, once a role is named",
+    ),
+    (
+        "logs:CreateLogStream",
+        "Lambda writes the function's log in the function's name",
+    ),
     ("logs:PutLogEvents", "as above"),
-    ("xray:PutTelemetryRecords", "Lambda sends the function's traces in its name"),
+    (
+        "xray:PutTelemetryRecords",
+        "Lambda sends the function's traces in its name",
+    ),
     ("xray:PutTraceSegments", "as above"),
 ];
 
 /// Calls that need no statement of ours, and why.
 const UNGRANTED: [(&str, &str); 2] = [
-    ("s3:GetObject", "with the credentials in the job: CodePipeline grants it"),
+    (
+        "s3:GetObject",
+        "with the credentials in the job: CodePipeline grants it",
+    ),
     ("sts:GetCallerIdentity", "allowed to everybody"),
 ];
 
@@ -37,7 +52,10 @@ static ROLES: LazyLock<Value> = LazyLock::new(|| translated("templates/roles.yam
 #[test]
 fn every_action_is_needed_and_every_call_is_granted() {
     let calls = calls();
-    assert!(calls.len() > 10, "the calls are found where they are made: {calls:?}");
+    assert!(
+        calls.len() > 10,
+        "the calls are found where they are made: {calls:?}"
+    );
     let implied = || IMPLIED.iter().map(|(action, _)| (*action).to_owned());
     let ungranted: BTreeSet<&str> = UNGRANTED.iter().map(|(action, _)| *action).collect();
     let needed: BTreeSet<String> = calls
@@ -58,15 +76,22 @@ fn every_action_is_needed_and_every_call_is_granted() {
 #[test]
 fn the_target_role_trusts_a_name_and_not_a_role() {
     let role = &ROLES["Resources"]["RolloutRole"]["Properties"];
-    let statements = role["AssumeRolePolicyDocument"]["Statement"].as_array().unwrap();
+    let statements = role["AssumeRolePolicyDocument"]["Statement"]
+        .as_array()
+        .unwrap();
     assert_eq!(statements.len(), 1);
     let statement = &statements[0];
     let root = json!({"Fn::Sub": "arn:${AWS::Partition}:iam::${ToolingAccountId}:root"});
     assert_eq!(statement["Principal"], json!({"AWS": root}));
     assert_eq!(statement["Action"], "sts:AssumeRole");
     let conditions = &statement["Condition"];
-    assert_eq!(conditions["StringEquals"], json!({"sts:ExternalId": {"Ref": "ExternalId"}}));
-    let trusted = conditions["ArnLike"]["aws:PrincipalArn"].as_array().unwrap();
+    assert_eq!(
+        conditions["StringEquals"],
+        json!({"sts:ExternalId": {"Ref": "ExternalId"}})
+    );
+    let trusted = conditions["ArnLike"]["aws:PrincipalArn"]
+        .as_array()
+        .unwrap();
     let name = &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["RoleName"];
     let name = name.as_str().unwrap();
     for arn in trusted {
@@ -75,8 +100,12 @@ fn the_target_role_trusts_a_name_and_not_a_role() {
         assert_eq!(parts.nth(1), Some(name), "{arn}");
         assert!(arn.contains("::${ToolingAccountId}:"), "{arn}");
     }
-    let function_trust = &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["AssumeRolePolicyDocument"];
-    assert_eq!(function_trust["Statement"][0]["Principal"], json!({"Service": "lambda.amazonaws.com"}));
+    let function_trust =
+        &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["AssumeRolePolicyDocument"];
+    assert_eq!(
+        function_trust["Statement"][0]["Principal"],
+        json!({"Service": "lambda.amazonaws.com"})
+    );
 }
 
 /// CONTRACTS 3.2.18 and 3.3.2: two retries, no event older than ten minutes, nowhere for an event
@@ -87,7 +116,11 @@ fn events_are_delivered_as_jobs_need_it() {
     assert_eq!(config["MaximumRetryAttempts"], 2);
     assert_eq!(config["MaximumEventAgeInSeconds"], 600);
     assert_eq!(config["Qualifier"], "$LATEST");
-    assert!(config.get("DestinationConfig").is_none_or(|none| *none == json!({})));
+    assert!(
+        config
+            .get("DestinationConfig")
+            .is_none_or(|none| *none == json!({}))
+    );
     let function = only(&SUITE, "AWS::Lambda::Function");
     assert!(function.get("DeadLetterConfig").is_none());
     for kind in ["AWS::Lambda::Alias", "AWS::Lambda::Version"] {
@@ -95,12 +128,18 @@ fn events_are_delivered_as_jobs_need_it() {
     }
     // No variable on AWS, see the template.
     let variables = &function["Environment"]["Variables"];
-    assert_eq!(variables["AWS_ENDPOINT_URL"], json!({"Ref": "AWS::NoValue"}));
+    assert_eq!(
+        variables["LOCAL_ENDPOINT_URL"],
+        json!({"Ref": "AWS::NoValue"})
+    );
 }
 
 #[test]
 fn every_parameter_and_output_says_what_it_is() {
-    for (name, template) in [("template.yaml", &*SUITE), ("templates/roles.yaml", &*ROLES)] {
+    for (name, template) in [
+        ("template.yaml", &*SUITE),
+        ("templates/roles.yaml", &*ROLES),
+    ] {
         for kind in ["Parameters", "Outputs"] {
             for (key, value) in template[kind].as_object().unwrap() {
                 let words = value["Description"].as_str().unwrap_or_default();
@@ -108,7 +147,9 @@ fn every_parameter_and_output_says_what_it_is() {
             }
         }
         let without_default = template["Parameters"].as_object().unwrap().values();
-        let asked = without_default.filter(|parameter| parameter.get("Default").is_none()).count();
+        let asked = without_default
+            .filter(|parameter| parameter.get("Default").is_none())
+            .count();
         assert!(asked <= 4, "{name} asks for {asked} parameters");
     }
 }
@@ -119,20 +160,36 @@ fn calls() -> BTreeSet<String> {
     for path in sources(&workspace::root().join("aws/src")) {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
-        calls.extend(code.split('"').filter(|text| is_action(text)).map(str::to_owned));
+        calls.extend(
+            code.split('"')
+                .filter(|text| is_action(text))
+                .map(str::to_owned),
+        );
     }
     calls
 }
 
 fn sources(dir: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 fn is_action(text: &str) -> bool {
     text.split_once(':').is_some_and(|(service, operation)| {
         !service.is_empty()
-            && service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            && service
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
             && operation.starts_with(|first: char| first.is_ascii_uppercase())
             && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
     })
@@ -153,7 +210,10 @@ fn collect(actions: &mut BTreeSet<String>, value: &Value) {
             if fields.get("Effect").is_some_and(|effect| effect == "Allow") {
                 let one = fields["Action"].as_str().into_iter();
                 let several = fields["Action"].as_array().into_iter().flatten();
-                actions.extend(one.chain(several.filter_map(Value::as_str)).map(str::to_owned));
+                actions.extend(
+                    one.chain(several.filter_map(Value::as_str))
+                        .map(str::to_owned),
+                );
             }
             fields.values().for_each(|value| collect(actions, value));
         }
@@ -185,6 +245,10 @@ fn translated(template: &str) -> Value {
         .current_dir(workspace::root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -8,7 +8,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use shared::error::Failure;
 use shared::job::Job;
 use shared::names::Account;
@@ -207,14 +207,6 @@ impl Clients {
             .region(Region::new(repository.region.as_str().to_owned()))
             .build();
         (aws_sdk_ecr::Client::new(&config), caller)
-    }
-
-    /// Whether the environment has credentials at all: without them nothing can be answered.
-    pub async fn has_credentials(&self) -> bool {
-        match self.config.credentials_provider() {
-            Some(provider) => provider.provide_credentials().await.is_ok(),
-            None => false,
-        }
     }
 }
 

@@ -281,7 +281,10 @@ mod tests {
         H: FnOnce(Arc<Clients>, Arc<Job>, Round) -> F,
         F: Future<Output = Result<Outcome, Failure>>,
     {
-        let replay = Replay { answers: Arc::new(Mutex::new(vec![(status, body)])), requests: Arc::default() };
+        let replay = Replay {
+            answers: Arc::new(Mutex::new(vec![(status, body)])),
+            requests: Arc::default(),
+        };
         let connector = SharedHttpConnector::new(replay.clone());
         let credentials = SdkCredentials::new("AKIDEXAMPLE", "x", None, None, "test");
         let config = SdkConfig::builder()
@@ -306,11 +309,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_failure_and_the_invocation_is_fine() {
-        let (result, calls) =
-            check(300, taken(), |_, _, _| async { panic!("boom with secret-canary") }).await;
+        let (result, calls) = check(300, taken(), |_, _, _| async {
+            panic!("boom with secret-canary")
+        })
+        .await;
         assert!(result.is_ok());
         let (operation, body) = &calls[0];
-        assert_eq!((calls.len(), operation.as_str(), &body["jobId"]), (1, "PutJobFailureResult", &json!(ID)));
+        assert_eq!(
+            (calls.len(), operation.as_str(), &body["jobId"]),
+            (1, "PutJobFailureResult", &json!(ID))
+        );
         let message = body["failureDetails"]["message"].as_str().unwrap();
         assert!(message.contains("boom with [removed]"), "{message}");
     }
@@ -326,7 +334,10 @@ mod tests {
         .await;
         assert!(result.is_ok());
         let (operation, body) = &calls[0];
-        assert_eq!((operation.as_str(), &body["continuationToken"]), ("PutJobSuccessResult", &json!("kept")));
+        assert_eq!(
+            (operation.as_str(), &body["continuationToken"]),
+            ("PutJobSuccessResult", &json!("kept"))
+        );
         assert!(body.get("outputVariables").is_none());
     }
 
@@ -334,7 +345,10 @@ mod tests {
     async fn a_timeout_before_any_beginning_is_a_failure_that_says_so() {
         let (_, calls) = check(20, taken(), |_, _, _| std::future::pending()).await;
         let (operation, body) = &calls[0];
-        assert_eq!((operation.as_str(), &body["failureDetails"]["type"]), ("PutJobFailureResult", &json!("SystemUnavailable")));
+        assert_eq!(
+            (operation.as_str(), &body["failureDetails"]["type"]),
+            ("PutJobFailureResult", &json!("SystemUnavailable"))
+        );
     }
 
     #[tokio::test]
@@ -347,7 +361,10 @@ mod tests {
         for code in ["InvalidJobStateException", "JobNotFoundException"] {
             let body = json!({"__type": code, "message": "x"}).to_string();
             let (result, calls) = check(300, (400, body), |_, _, _| async { Ok(success()) }).await;
-            assert_eq!((result.unwrap()["answered"].clone(), calls.len()), (json!("before"), 1));
+            assert_eq!(
+                (result.unwrap()["answered"].clone(), calls.len()),
+                (json!("before"), 1)
+            );
         }
     }
 

@@ -111,7 +111,10 @@ fn environment(settings: &Settings<'_>) -> Vec<(String, OsString)> {
     let path = |path: PathBuf| path.into_os_string();
     // Without a socket, tasks are records.
     let no_docker = || format!("unix://{}/no-docker", settings.dir.display());
-    let docker: OsString = settings.docker_host.map_or_else(no_docker, str::to_owned).into();
+    let docker: OsString = settings
+        .docker_host
+        .map_or_else(no_docker, str::to_owned)
+        .into();
     let mut env: Vec<(String, OsString)> = [
         ("GATEWAY_PORT", settings.address.port().to_string().into()),
         ("BIND_HOST", "127.0.0.1".into()),

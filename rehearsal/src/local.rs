@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 pub use function::{check_function, invoke};
-pub use sam::Sam;
+pub use sam::{Sam, Words};
 
 use crate::account::{Account, Credentials};
 use crate::package::zip_of;
@@ -63,13 +63,20 @@ pub fn seed(rehearsal: &Rehearsal, suite: &Suite) -> Result<[Service; 2]> {
             ("rollout.json", rollout.to_string()),
             ("imagedefinitions.json", images),
         ];
-        let files = files.each_ref().map(|(name, text)| (*name, text.as_bytes()));
+        let files = files
+            .each_ref()
+            .map(|(name, text)| (*name, text.as_bytes()));
         let zip = zip_of(&files, 0o644)?;
         let encryption = [
             ("x-amz-server-side-encryption", "aws:kms"),
-            ("x-amz-server-side-encryption-aws-kms-key-id", suite.store.key.as_str()),
+            (
+                "x-amz-server-side-encryption-aws-kms-key-id",
+                suite.store.key.as_str(),
+            ),
         ];
-        rehearsal.tooling().put_object(&suite.store.bucket, key, &encryption, zip)?;
+        rehearsal
+            .tooling()
+            .put_object(&suite.store.bucket, key, &encryption, zip)?;
     }
     for path in events()? {
         rehearsal.pipeline().know(&read(&path)?)?;
@@ -84,7 +91,10 @@ pub fn events() -> Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "json")
+        })
         .filter(|path| !path.ends_with(ENV_VARS))
         .collect();
     paths.sort();
@@ -94,16 +104,25 @@ pub fn events() -> Result<Vec<PathBuf>> {
 /// An event: a name in `events/`, with or without `.json`, or a path.
 pub fn event(name: &str) -> Result<Value> {
     let known = events()?;
-    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stem = |path: &Path| {
+        path.file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+    };
     let wanted = name.strip_suffix(".json").unwrap_or(name);
-    if let Some(path) = known.iter().find(|path| stem(path).as_deref() == Some(wanted)) {
+    if let Some(path) = known
+        .iter()
+        .find(|path| stem(path).as_deref() == Some(wanted))
+    {
         return read(path);
     }
     if Path::new(name).is_file() {
         return read(Path::new(name));
     }
     let names: Vec<String> = known.iter().filter_map(|path| stem(path)).collect();
-    bail!("there is no event {name}: name a file, or one of events/: {}", names.join(", "))
+    bail!(
+        "there is no event {name}: name a file, or one of events/: {}",
+        names.join(", ")
+    )
 }
 
 fn read(path: &Path) -> Result<Value> {
@@ -123,7 +142,10 @@ pub fn function_credentials(rehearsal: &Rehearsal, function: &str) -> Result<Cre
         "Action": "sts:AssumeRole",
     }] });
     let trust = trust.to_string();
-    let params = [("RoleName", name.as_str()), ("PolicyDocument", trust.as_str())];
+    let params = [
+        ("RoleName", name.as_str()),
+        ("PolicyDocument", trust.as_str()),
+    ];
     tooling.query("iam", "UpdateAssumeRolePolicy", &params)?;
     let role = format!("arn:aws:iam::{}:role/{name}", tooling.id());
     tooling.assume_role(&role, "local", None, None)

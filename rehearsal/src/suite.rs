@@ -66,10 +66,7 @@ pub fn install(
         workspace::root().join("templates/roles.yaml"),
         clusters(other.id()),
     );
-    let repositories = format!(
-        "arn:aws:ecr:{TARGET_REGION}:{}:repository/*",
-        other.id()
-    );
+    let repositories = format!("arn:aws:ecr:{TARGET_REGION}:{}:repository/*", other.id());
     let parameters = [
         ("ToolingAccountId", tooling.id()),
         ("ExternalId", EXTERNAL_ID),

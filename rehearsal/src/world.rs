@@ -136,7 +136,11 @@ pub fn put_image(account: &Account, repository: &str, tag: &str, manifest: &str)
 
 /// Creates a repository, unless it is there.
 pub fn create_repository(account: &Account, repository: &str) -> Result<()> {
-    let created = ecr(account, "CreateRepository", json!({ "repositoryName": repository }));
+    let created = ecr(
+        account,
+        "CreateRepository",
+        json!({ "repositoryName": repository }),
+    );
     match created {
         Ok(_) => Ok(()),
         Err(error) => match error.downcast_ref::<AwsError>() {
@@ -147,7 +151,11 @@ pub fn create_repository(account: &Account, repository: &str) -> Result<()> {
 }
 
 fn ecr(account: &Account, operation: &str, body: Value) -> Result<Value> {
-    account.json("ecr", &format!("AmazonEC2ContainerRegistry_V20150921.{operation}"), body)
+    account.json(
+        "ecr",
+        &format!("AmazonEC2ContainerRegistry_V20150921.{operation}"),
+        body,
+    )
 }
 
 /// A manifest like that of a small image; another `seed`, another digest.

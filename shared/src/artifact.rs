@@ -415,7 +415,8 @@ mod tests {
             directory_bytes: 300,
         };
         let long = format!("{}.json", "n".repeat(400));
-        let cases: &[(&[(&str, &[u8])], &str, &str)] = &[
+        type Files<'a> = &'a [(&'a str, &'a [u8])];
+        let cases: &[(Files<'_>, &str, &str)] = &[
             (&[("a", b""), ("b", b""), ("c", b"")], "a", "3 entries"),
             (&[("../up", b"")], "a", "points outside"),
             (&[("/etc/passwd", b"")], "a", "points outside"),

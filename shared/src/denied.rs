@@ -34,7 +34,7 @@ pub fn explain(denied: &Denied<'_>) -> String {
     let principal = said.principal.unwrap_or(denied.caller);
     let action = said.action.unwrap_or(denied.action);
     let resource = said.resource.unwrap_or(denied.resource);
-    let mut text = format!("access denied: {principal} may not {action} on {resource}");
+    let mut text = format!("access denied: {principal} may not call {action} on {resource}");
     let (ruled_out, candidates) = reasons(denied, &said, action);
     if !ruled_out.is_empty() {
         text.push_str(&format!("\nRuled out: {ruled_out}."));
@@ -173,18 +173,17 @@ fn explicit_deny(because: &str) -> (String, Vec<String>) {
 fn assume_role(denied: &Denied<'_>, identity: &str) -> Vec<String> {
     let condition = match denied.external_id {
         Some(id) => format!("with sts:ExternalId {id:?}, which is what was sent"),
-        None => {
-            "and asks for no sts:ExternalId; none was sent, write \"externalId\" if it does".into()
-        }
+        None => "without an sts:ExternalId; none was sent, write \"externalId\" if it asks for one"
+            .into(),
     };
     vec![
-        format!("the role does not exist: {}", denied.resource),
         format!(
             "its trust policy{} does not name {}, {condition}",
             in_account(denied.resource_account),
             denied.caller
         ),
-        format!("{identity}; in redbutton's template that is the parameter TargetRoleArns"),
+        format!("{identity}\n  (the parameter TargetRoleArns of redbutton's template)"),
+        format!("the role does not exist: {}", denied.resource),
     ]
 }
 

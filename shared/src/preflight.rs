@@ -1,6 +1,6 @@
 //! What is found before the first write: all of it at once, each with what to change or to allow.
 
-use crate::names::{Account, short};
+use crate::names::Account;
 use crate::rollout::seen::Service;
 use crate::rollout_file::target::ServiceTarget;
 use crate::task_definition::{TaskDefinition, foreign};
@@ -78,22 +78,6 @@ pub fn task_definition(
         )
     };
     foreign.into_iter().map(finding).collect()
-}
-
-/// A remark for the summary, when another deployment is under way and will be superseded.
-pub fn superseded(service: &Service) -> Option<String> {
-    use crate::rollout::seen::RolloutState;
-    let primary = service.primary()?;
-    matches!(
-        primary.state,
-        RolloutState::InProgress | RolloutState::Unknown(_)
-    )
-    .then(|| {
-        format!(
-            "it superseded a deployment of {} that was under way",
-            short(&primary.task_definition)
-        )
-    })
 }
 
 #[cfg(test)]

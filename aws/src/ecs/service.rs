@@ -195,7 +195,6 @@ fn read_deployment(deployment: &types::Deployment) -> Deployment {
         id: deployment.id().unwrap_or_default().to_owned(),
         primary: deployment.status() == Some("PRIMARY"),
         task_definition: deployment.task_definition().unwrap_or_default().to_owned(),
-        desired: count(deployment.desired_count()),
         running: count(deployment.running_count()),
         pending: count(deployment.pending_count()),
         failed: count(deployment.failed_tasks()),

@@ -56,9 +56,7 @@ pub async fn list(
 fn read(task: &types::Task) -> Task {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Task {
-        arn: text(task.task_arn()),
         task_definition: text(task.task_definition_arn()),
-        started_by: text(task.started_by()),
         last_status: text(task.last_status()),
         stop_code: text(task.stop_code().map(|code| code.as_str())),
         stopped_reason: text(task.stopped_reason()),

@@ -32,7 +32,9 @@ impl CodePipeline {
     /// time it is run on it. No continuation follows an answer.
     pub fn know(&self, event: &Value) -> Result<()> {
         let job = &event["CodePipeline.job"];
-        let id = job["id"].as_str().context("the event is no CodePipeline job: it has no id")?;
+        let id = job["id"]
+            .as_str()
+            .context("the event is no CodePipeline job: it has no id")?;
         let mut state = self.state();
         if !state.jobs.contains_key(id) {
             let action = state.begin(spec(job));
@@ -46,9 +48,13 @@ impl CodePipeline {
 fn spec(job: &Value) -> JobSpec {
     let configuration = &job["data"]["actionConfiguration"]["configuration"];
     let parameters = configuration["UserParameters"].as_str();
-    let written: Value =
-        parameters.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    let artifacts = job["data"]["inputArtifacts"].as_array().into_iter().flatten();
+    let written: Value = parameters
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let artifacts = job["data"]["inputArtifacts"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut spec = JobSpec {
         user_parameters: parameters.map(str::to_owned),

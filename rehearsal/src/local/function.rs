@@ -24,7 +24,10 @@ const INVOCATIONS: &str = "/2015-03-31/functions/function/invocations";
 pub fn invoke(rehearsal: &Rehearsal, function: &str, event: &Value) -> Result<Value> {
     check_function(function)?;
     let (address, runtime_api) = (emulator::free_address()?, emulator::free_address()?);
-    let binary = workspace::target().join("package/dev").join(function).join("bootstrap");
+    let binary = workspace::target()
+        .join("package/dev")
+        .join(function)
+        .join("bootstrap");
     let command: Vec<OsString> = vec![
         rehearsal.tools().runtime_interface_emulator()?.into(),
         "--runtime-interface-emulator-address".into(),
@@ -39,21 +42,33 @@ pub fn invoke(rehearsal: &Rehearsal, function: &str, event: &Value) -> Result<Va
     let deadline = Instant::now() + START_PATIENCE;
     while std::net::TcpStream::connect(address).is_err() {
         if life.has_ended() || Instant::now() > deadline {
-            bail!("the runtime interface emulator does not start:\n{}", emulator::tail(&log));
+            bail!(
+                "the runtime interface emulator does not start:\n{}",
+                emulator::tail(&log)
+            );
         }
         std::thread::sleep(Duration::from_millis(10));
     }
     let body = event.to_string().into();
     let (http, headers) = (&rehearsal.aws.http, HeaderMap::new());
     let sent = wire::send(http, address, &Method::POST, INVOCATIONS, &headers, body);
-    let answer = rehearsal.runtime.block_on(sent).context("the function does not answer")?;
+    let answer = rehearsal
+        .runtime
+        .block_on(sent)
+        .context("the function does not answer")?;
     let returned: Value = serde_json::from_slice(&answer.body).with_context(|| {
         let text = String::from_utf8_lossy(&answer.body).into_owned();
-        format!("{function} returned no JSON: {text}\n{}", emulator::tail(&log))
+        format!(
+            "{function} returned no JSON: {text}\n{}",
+            emulator::tail(&log)
+        )
     })?;
     if let Some(kind) = returned.get("errorType") {
         let message = &returned["errorMessage"];
-        bail!("{function} failed, {kind}: {message}\n{}", emulator::tail(&log));
+        bail!(
+            "{function} failed, {kind}: {message}\n{}",
+            emulator::tail(&log)
+        );
     }
     Ok(returned)
 }
@@ -62,7 +77,10 @@ pub fn invoke(rehearsal: &Rehearsal, function: &str, event: &Value) -> Result<Va
 pub fn check_function(function: &str) -> Result<()> {
     let known = package::functions(&workspace::root())?;
     let names = known.join(", ");
-    ensure!(known.iter().any(|name| name == function), "there is no function {function}: functions/ has {names}");
+    ensure!(
+        known.iter().any(|name| name == function),
+        "there is no function {function}: functions/ has {names}"
+    );
     Ok(())
 }
 
@@ -76,7 +94,10 @@ fn environment(rehearsal: &Rehearsal, function: &str) -> Result<Vec<(String, OsS
         ("AWS_REGION", HOME_REGION),
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id()),
         ("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key()),
-        ("AWS_SESSION_TOKEN", credentials.session_token().unwrap_or_default()),
+        (
+            "AWS_SESSION_TOKEN",
+            credentials.session_token().unwrap_or_default(),
+        ),
         ("AWS_LAMBDA_FUNCTION_NAME", &name),
         ("AWS_LAMBDA_FUNCTION_TIMEOUT", "300"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -84,5 +105,7 @@ fn environment(rehearsal: &Rehearsal, function: &str) -> Result<Vec<(String, OsS
         ("LOOK_EVERY_SECONDS", "1"),
         ("SSL_CERT_FILE", suite::ca_bundle()?),
     ];
-    Ok(set.map(|(name, value)| (name.to_owned(), value.into())).into())
+    Ok(set
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .into())
 }

@@ -33,6 +33,14 @@ struct Image {
     stands_in: bool,
 }
 
+/// A run of `sam`, as a person types it.
+pub struct Words {
+    /// What is to be set before it.
+    pub environment: Vec<(&'static str, String)>,
+    /// What follows `sam`.
+    pub arguments: Vec<String>,
+}
+
 impl Sam {
     /// Opens a way from containers to the proxy, and writes the file for `--env-vars` and one with
     /// the function's credentials. Without an engine the address is this machine's own.
@@ -55,7 +63,7 @@ impl Sam {
             run = Some(begun);
         }
         let mut set = json!({
-            "AWS_ENDPOINT_URL": format!("http://{address}"),
+            "LOCAL_ENDPOINT_URL": format!("http://{address}"),
             "LOOK_EVERY_SECONDS": "1",
         });
         if image.as_ref().is_none_or(|image| image.stands_in) {
@@ -77,9 +85,9 @@ impl Sam {
         })
     }
 
-    /// The environment variables and the arguments by which a person runs a function on an event, in
-    /// the workspace's root; none without a Docker engine.
-    pub fn words(&self, event: &str) -> Option<(Vec<(&'static str, String)>, Vec<String>)> {
+    /// How a person runs a function on an event, in the workspace's root; none without a Docker
+    /// engine.
+    pub fn words(&self, event: &str) -> Option<Words> {
         let image = self.image.as_ref()?;
         let environment = vec![
             ("AWS_SHARED_CREDENTIALS_FILE", from_root(&self.credentials)),
@@ -91,18 +99,29 @@ impl Sam {
         if image.stands_in {
             arguments.extend(["--skip-pull-image", "--invoke-image", &image.name]);
         }
-        Some((environment, arguments.into_iter().map(str::to_owned).collect()))
+        let arguments = arguments.into_iter().map(str::to_owned).collect();
+        Some(Words {
+            environment,
+            arguments,
+        })
     }
 
     /// The command of [`Sam::words`], for a program to run.
     pub fn command(&self, event: &str) -> Option<Command> {
-        let (environment, arguments) = self.words(event)?;
+        let Words {
+            environment,
+            arguments,
+        } = self.words(event)?;
         let mut sam = Command::new(&self.program);
-        sam.current_dir(workspace::root()).env_clear().args(arguments).envs(environment).envs([
-            ("HOME", self.home.as_os_str()),
-            ("SAM_CLI_TELEMETRY", "0".as_ref()),
-            ("LANG", "C.UTF-8".as_ref()),
-        ]);
+        sam.current_dir(workspace::root())
+            .env_clear()
+            .args(arguments)
+            .envs(environment)
+            .envs([
+                ("HOME", self.home.as_os_str()),
+                ("SAM_CLI_TELEMETRY", "0".as_ref()),
+                ("LANG", "C.UTF-8".as_ref()),
+            ]);
         for name in ["PATH", "DOCKER_HOST"] {
             sam.envs(std::env::var_os(name).map(|value| (name, value)));
         }
@@ -121,7 +140,10 @@ impl Drop for Sam {
 
 /// A path as a person in the workspace's root writes it.
 fn from_root(path: &Path) -> String {
-    path.strip_prefix(workspace::root()).unwrap_or(path).display().to_string()
+    path.strip_prefix(workspace::root())
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }
 
 fn write_credentials(path: &Path, credentials: &Credentials) -> Result<()> {

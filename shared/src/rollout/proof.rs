@@ -105,16 +105,13 @@ pub fn verdict(watch: &Watch, seen: &Seen, tasks: &[Task]) -> Verdict {
         task_definition: watch.became.clone(),
         deployment: watch.deployment.clone(),
         running: u32::try_from(ours.len()).unwrap_or(u32::MAX),
-        notes: notes(watch, desired, &images),
+        notes: notes(desired, &images),
         images,
     })
 }
 
-fn notes(watch: &Watch, desired: u32, images: &[Served]) -> Vec<String> {
+fn notes(desired: u32, images: &[Served]) -> Vec<String> {
     let mut notes = Vec::new();
-    if watch.unchanged {
-        notes.push("it was this version already, nothing was changed".to_owned());
-    }
     if desired == 0 {
         notes.push("the desired count is 0: nothing runs, so nothing is proven".to_owned());
     }

@@ -21,6 +21,15 @@ pub fn place(target: &ServiceTarget, account: &str) -> String {
     )
 }
 
+/// "1 task", "2 tasks".
+pub(super) fn tasks(count: u32) -> String {
+    if count == 1 {
+        "1 task".into()
+    } else {
+        format!("{count} tasks")
+    }
+}
+
 /// Success: the release serves, and this is the proof.
 pub fn success(
     target: &ServiceTarget,
@@ -31,15 +40,16 @@ pub fn success(
     now: u64,
 ) -> Outcome {
     let seconds = now.saturating_sub(started);
+    let how = match &watch.was {
+        _ if watch.unchanged => "as before; nothing was changed".to_owned(),
+        Some(was) => format!("was {}, after {seconds} s", short(was)),
+        None => format!("after {seconds} s"),
+    };
     let mut summary = format!(
-        "{} serves {} ({} tasks), {}, after {seconds} s",
+        "{} serves {} ({}), {how}",
         place(target, account),
         short(&proof.task_definition),
-        proof.running,
-        match &watch.was {
-            Some(was) => format!("was {}", short(was)),
-            None => "as before".into(),
-        }
+        tasks(proof.running),
     );
     for note in &proof.notes {
         summary.push_str("; ");

@@ -58,8 +58,6 @@ pub struct Deployment {
     pub primary: bool,
     /// ARN.
     pub task_definition: String,
-    /// Tasks it should have.
-    pub desired: u32,
     /// Tasks in RUNNING.
     pub running: u32,
     /// Tasks on their way.
@@ -113,12 +111,8 @@ pub struct Event {
 /// A task, as `DescribeTasks` has it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Task {
-    /// ARN.
-    pub arn: String,
-    /// ARN.
+    /// ARN. It says whose task it is: every release is a revision of its own.
     pub task_definition: String,
-    /// The deployment's id; some emulators give the service's name.
-    pub started_by: String,
     /// `RUNNING`, `STOPPED`, …
     pub last_status: String,
     /// `TaskFailedToStart`, `EssentialContainerExited`, `UserInitiated`, …

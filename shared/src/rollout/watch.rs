@@ -457,7 +457,6 @@ mod tests {
             },
             primary,
             task_definition: definition.into(),
-            desired: 2,
             running,
             state: RolloutState::parse(Some(state)),
             ..Default::default()

@@ -1,0 +1,51 @@
+//! Ctrl-C: the demo stops at its next breath, so that everything is cleaned up on the way out.
+
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use tokio::signal::unix::{SignalKind, signal};
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// What a shell expects of a process that Ctrl-C ended.
+const EXIT_CODE: i32 = 130;
+
+/// Listens from now on to SIGINT and SIGTERM: the first asks for an end, the second is one. Commands
+/// that run meanwhile get Ctrl-C from the terminal, too, and end by themselves.
+pub(super) fn listen() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start a runtime")?;
+    let context = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen to Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listen to SIGTERM")?;
+    drop(context);
+    thread::spawn(move || {
+        runtime.block_on(async {
+            loop {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                if ASKED.swap(true, Ordering::Relaxed) {
+                    process::exit(EXIT_CODE);
+                }
+            }
+        });
+    });
+    Ok(())
+}
+
+/// Whether somebody asked for an end.
+pub(super) fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// An error when somebody asked for an end.
+pub(super) fn check() -> Result<()> {
+    ensure!(!asked(), "stopped by Ctrl-C; nothing is left running");
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! What a person at a terminal of 80 columns sees; the only place that prints.
+
+#![expect(clippy::print_stdout, reason = "a command's output")]
+
+use std::io::{IsTerminal, Write, stdout};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
+use rehearsal::Progress;
+
+use super::interrupt;
+use crate::say::seconds;
+
+/// Every terminal has as many.
+const COLUMNS: usize = 80;
+/// The phases before the story.
+const PHASES: usize = 6;
+/// Between two drawings of a line that counts seconds.
+const BLINK: Duration = Duration::from_millis(200);
+/// Back to the line's begin, and clear it.
+const CLEAR: &str = "\r\x1b[K";
+
+/// A row of the table at the end.
+pub(super) struct Row {
+    /// The step, in a few words.
+    pub(super) step: String,
+    /// What came of it.
+    pub(super) happened: String,
+    /// The function's calls of AWS.
+    pub(super) calls: usize,
+    /// How long it took; none when it was left out.
+    pub(super) time: Option<Duration>,
+    /// Whether it did not do what the story says.
+    pub(super) failed: bool,
+}
+
+/// Standard output.
+pub(super) struct Screen {
+    /// Whether a line can be drawn again.
+    terminal: bool,
+    phases: Mutex<usize>,
+}
+
+impl Screen {
+    pub(super) fn new() -> Self {
+        Self {
+            terminal: stdout().is_terminal(),
+            phases: Mutex::new(0),
+        }
+    }
+
+    pub(super) fn blank(&self) {
+        println!();
+    }
+
+    /// A heading, with space around it.
+    pub(super) fn title(&self, text: &str) {
+        println!("\n{text}\n{}", "─".repeat(text.chars().count()));
+    }
+
+    /// A paragraph.
+    pub(super) fn say(&self, text: &str) {
+        println!("{}", wrapped(text, "", ""));
+    }
+
+    /// A fact of a step, with its name before it.
+    pub(super) fn fact(&self, name: &str, text: &str) {
+        let first = format!("  {name:<9} ");
+        println!("{}", wrapped(text, &first, &" ".repeat(first.len())));
+    }
+
+    /// Somebody else's words, whole, with their own lines.
+    pub(super) fn quote(&self, text: &str) {
+        for line in text.lines() {
+            let hanging = if line.starts_with("- ") {
+                "  │   "
+            } else {
+                "  │ "
+            };
+            println!("{}", wrapped(line, "  │ ", hanging));
+        }
+    }
+
+    /// A numbered piece of the preparations: its line counts seconds and shows the last thing that
+    /// `work` told, and stays with the time that it took.
+    pub(super) fn phase<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Progress) -> Result<T>,
+    ) -> Result<T> {
+        interrupt::check()?;
+        let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+        *phases += 1;
+        let head = format!("[{}/{PHASES}] {what} … ", *phases);
+        drop(phases);
+        print!("{head}");
+        // Standard output waits for a line's end; who watches should not.
+        let _ = stdout().flush();
+        let started = Instant::now();
+        let result = self.live(&head, work);
+        let clear = if self.terminal {
+            format!("{CLEAR}{head}")
+        } else {
+            String::new()
+        };
+        let failed = if result.is_err() { "failed after " } else { "" };
+        println!("{clear}{failed}{}", seconds(started.elapsed()));
+        result
+    }
+
+    /// A line that counts seconds while `work` works, and vanishes.
+    pub(super) fn waiting<T>(&self, what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let result = self.live(&format!("  {what} … "), |_| work());
+        if self.terminal {
+            print!("{CLEAR}");
+            let _ = stdout().flush();
+        }
+        result
+    }
+
+    fn live<T>(&self, head: &str, work: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+        let told = Arc::new(Mutex::new(String::new()));
+        let hears = Arc::clone(&told);
+        let progress: Progress = Arc::new(move |line: &str| {
+            line.trim()
+                .clone_into(&mut hears.lock().unwrap_or_else(PoisonError::into_inner));
+        });
+        if !self.terminal {
+            return work(&progress);
+        }
+        let started = Instant::now();
+        let (working, done) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while done.recv_timeout(BLINK) == Err(RecvTimeoutError::Timeout) {
+                    let told = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                    let line = format!("{head}{} {told}", seconds(started.elapsed()));
+                    let line: String = line
+                        .chars()
+                        .filter(|c| !c.is_control())
+                        .take(COLUMNS - 1)
+                        .collect();
+                    print!("{CLEAR}{line}");
+                    let _ = stdout().flush();
+                }
+            });
+            // Held until here, also when the work panics: its end is the line's.
+            let _working = working;
+            work(&progress)
+        })
+    }
+
+    pub(super) fn table(&self, rows: &[Row]) {
+        let mut table = Table::new();
+        table
+            .load_style(UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(COLUMNS as u16)
+            .set_header(["step", "what happened", "AWS calls", "time"]);
+        for (number, row) in (1..).zip(rows) {
+            let failed = if row.failed { "FAILED: " } else { "" };
+            let calls = if row.calls == 0 {
+                "–".to_owned()
+            } else {
+                row.calls.to_string()
+            };
+            let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+            table.add_row([
+                Cell::new(format!("{number} {}", row.step)),
+                Cell::new(format!("{failed}{}", row.happened)),
+                right(calls),
+                right(row.time.map_or("–".to_owned(), seconds)),
+            ]);
+        }
+        let fixed = |width| ColumnConstraint::Absolute(Width::Fixed(width));
+        table.set_constraints([fixed(25), fixed(32), fixed(11), fixed(9)]);
+        println!("{table}");
+    }
+}
+
+/// `text` in lines of [`COLUMNS`] at most, broken at spaces; a word that is longer stays whole.
+fn wrapped(text: &str, first: &str, others: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
+            lines.push(std::mem::replace(&mut line, others.to_owned()));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_spaces_and_keep_their_indent() {
+        let (long, short) = ("x".repeat(70), "y".repeat(20));
+        let text = format!("{short}  {long} {short}");
+        let expected = format!("- {short}\n  {long}\n  {short}");
+        assert_eq!(wrapped(&text, "- ", "  "), expected);
+        assert_eq!(wrapped("", "- ", "  "), "- ");
+    }
+}

@@ -1,0 +1,223 @@
+//! What the story needs: the suite on local AWS, and a service `web` that runs v1 in two accounts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rehearsal::codepipeline::{Finished, JobSpec};
+use rehearsal::docker::Engine;
+use rehearsal::package::{Profile, package};
+use rehearsal::suite::{self, EXTERNAL_ID, Suite, TARGET_REGION, TARGET_ROLE, UPDATER};
+use rehearsal::tools::Tools;
+use rehearsal::world::{self, Service, ServiceSpec};
+use rehearsal::{Account, Containers, Options, Progress, Rehearsal};
+use serde_json::{Value, json};
+
+use super::broken;
+use super::interrupt;
+use super::screen::Screen;
+
+/// The cluster of both accounts.
+pub(super) const CLUSTER: &str = "test";
+/// The service, its container and its repository.
+pub(super) const WEB: &str = "web";
+/// The release that cannot start.
+pub(super) const BROKEN: &str = "v3";
+
+/// Longer than it takes ECS to give a deployment up and to go back.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How soon Ctrl-C is heard while a job runs.
+const BREATH: Duration = Duration::from_millis(250);
+
+/// All that runs; dropping it cleans up.
+pub(super) struct Stage {
+    /// In the account that the pipeline is in.
+    pub(super) own: Place,
+    /// In the other account.
+    pub(super) other: Place,
+    pub(super) rehearsal: Rehearsal,
+    suite: Suite,
+}
+
+/// A service `web`, and how the function gets there.
+pub(super) struct Place {
+    pub(super) account: Account,
+    pub(super) service: Service,
+    /// The role that the function assumes, and its external id; none in the function's account.
+    pub(super) role: Option<(&'static str, &'static str)>,
+    /// The digest that ECR has for each tag.
+    digests: BTreeMap<&'static str, String>,
+}
+
+/// A tag, and what is behind it: a name in the Docker engine, or nothing but a manifest.
+type Image = (&'static str, String);
+
+impl Stage {
+    /// Builds, starts and deploys everything.
+    pub(super) fn set(screen: &Screen, engine: Option<Engine>) -> Result<Self> {
+        screen.phase("installing the emulator and SAM", |progress| {
+            Tools::install(&**progress)
+        })?;
+        screen.phase("building the function", |progress| {
+            package(Profile::Dev, &**progress)
+        })?;
+        let options = Options {
+            containers: engine.map_or(Containers::Records, Containers::Docker),
+            ..Options::default()
+        };
+        let rehearsal = screen.phase("starting local AWS", |progress| {
+            let log = Some(Progress::clone(progress));
+            let rehearsal = Rehearsal::start(Options { log, ..options })?;
+            // The emulator's first answer about events takes seconds, which are no step's own.
+            rehearsal.settle(PATIENCE)?;
+            Ok(rehearsal)
+        })?;
+        let suite = screen.phase("deploying with SAM", |progress| {
+            suite::install(&rehearsal, Profile::Dev, "1", &milestones(progress))
+        })?;
+        let images = screen.phase("making the images of examples/web", |progress| {
+            images(&rehearsal, progress)
+        })?;
+        let (own, other) = screen.phase("creating the service in two accounts", |_| {
+            let own = Place::create(&rehearsal, &suite.own, None, &images)?;
+            let role = Some((TARGET_ROLE, EXTERNAL_ID));
+            let other = Place::create(&rehearsal, &suite.other, role, &images)?;
+            Ok((own, other))
+        })?;
+        Ok(Self {
+            own,
+            other,
+            rehearsal,
+            suite,
+        })
+    }
+
+    /// The Docker engine, when tasks are containers.
+    pub(super) fn engine(&self) -> Option<&Engine> {
+        self.rehearsal.docker().map(|docker| docker.engine())
+    }
+
+    /// Runs a pipeline's action that releases `tag` to `place`, to its end. Another `external_id`
+    /// than the place's is sent when one is given.
+    pub(super) fn release(
+        &self,
+        place: &Place,
+        tag: &str,
+        external_id: Option<&str>,
+    ) -> Result<Finished> {
+        let mut rollout = json!({
+            "targets": [{ "service": WEB, "cluster": CLUSTER }],
+            "region": TARGET_REGION,
+        });
+        if let (Some((role, own_id)), Value::Object(fields)) = (place.role, &mut rollout) {
+            fields.insert("role".to_owned(), role.into());
+            let id = external_id.unwrap_or(own_id);
+            fields.insert("externalId".to_owned(), id.into());
+        }
+        let images = json!([{ "name": WEB, "imageUri": place.image(tag) }]);
+        let (rollout, images) = (rollout.to_string(), images.to_string());
+        let artifact = self.suite.store.put_artifact(
+            "Build",
+            &[
+                ("rollout.json", rollout.as_bytes()),
+                ("imagedefinitions.json", images.as_bytes()),
+            ],
+        )?;
+        let parameters = json!({
+            "rollout": "Build::rollout.json",
+            "execution": "#{codepipeline.PipelineExecutionId}",
+        });
+        self.run(JobSpec {
+            pipeline: WEB.to_owned(),
+            user_parameters: Some(parameters.to_string()),
+            input_artifacts: vec![artifact],
+            ..self.suite.store.job(UPDATER)
+        })
+    }
+
+    fn run(&self, spec: JobSpec) -> Result<Finished> {
+        let pipeline = self.rehearsal.pipeline();
+        let job = pipeline.start_job(spec)?;
+        let began = Instant::now();
+        loop {
+            let asked = Instant::now();
+            match pipeline.wait(&job, BREATH) {
+                Err(_) if asked.elapsed() >= BREATH && began.elapsed() < PATIENCE => {
+                    interrupt::check()?;
+                }
+                // An error that did not wait is final, such as a job that cannot be delivered.
+                ended => return ended,
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Puts the images into the account's ECR, and creates the service with v1.
+    fn create(
+        rehearsal: &Rehearsal,
+        account: &Account,
+        role: Option<(&'static str, &'static str)>,
+        images: &[Image],
+    ) -> Result<Self> {
+        let mut digests = BTreeMap::new();
+        if rehearsal.docker().is_some() {
+            let target = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
+            account.json("ecr", target, json!({ "repositoryName": WEB }))?;
+        }
+        for (tag, image) in images {
+            let digest = match rehearsal.docker() {
+                Some(docker) => docker.push(image, account.id(), account.region(), WEB, tag)?,
+                None => world::put_image(account, WEB, tag, image)?,
+            };
+            digests.insert(*tag, digest);
+        }
+        let v1 = digests.get("v1").context("v1 was not pushed")?;
+        let image = format!("{}@{v1}", world::repository_uri(account, WEB));
+        let service = world::create_service(account, &ServiceSpec::new(CLUSTER, WEB, &image))?;
+        Ok(Self {
+            account: account.clone(),
+            service,
+            role,
+            digests,
+        })
+    }
+
+    /// The digest that ECR has for a tag.
+    pub(super) fn digest(&self, tag: &str) -> Result<&str> {
+        let digest = self.digests.get(tag).map(String::as_str);
+        digest.with_context(|| format!("{tag} was not pushed"))
+    }
+
+    /// An image as a build names it: with its tag.
+    pub(super) fn image(&self, tag: &str) -> String {
+        format!("{}:{tag}", world::repository_uri(&self.account, WEB))
+    }
+}
+
+/// v1, v2 and, where it can fail, the broken one.
+fn images(rehearsal: &Rehearsal, progress: &Progress) -> Result<Vec<Image>> {
+    let Some(docker) = rehearsal.docker() else {
+        let record = |tag| (tag, world::manifest(&format!("{WEB} {tag}")));
+        return Ok(["v1", "v2"].map(record).into());
+    };
+    let build = |tag| {
+        progress(tag);
+        docker.run().build_web(tag)
+    };
+    let (v1, v2) = (build("v1")?, build("v2")?);
+    progress(BROKEN);
+    let v3 = broken::build(docker.engine(), &v2, BROKEN)?;
+    Ok(vec![("v1", v1), ("v2", v2), (BROKEN, v3)])
+}
+
+/// Hears of `deploying A, region` no more than `A`, and nothing of what SAM writes meanwhile.
+fn milestones(progress: &Progress) -> Progress {
+    let progress = Progress::clone(progress);
+    Arc::new(move |line: &str| {
+        if let Some(what) = line.strip_prefix("deploying ") {
+            progress(what.split(',').next().unwrap_or(what));
+        }
+    })
+}

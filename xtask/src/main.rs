@@ -1,0 +1,39 @@
+//! `cargo xtask`: what a person or a CI machine does with this repository, one file a command.
+
+mod command;
+mod demo;
+mod invoke;
+mod local;
+mod package;
+mod say;
+mod schemas;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What one does with redbutton's repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+enum Xtask {
+    /// Watch releases on local AWS, each checked as it is told: the five-minute tour
+    Demo(demo::Options),
+    Test(test::Options),
+    Local(local::Options),
+    Invoke(invoke::Options),
+    Package(package::Options),
+    Schemas(schemas::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Xtask::parse() {
+        Xtask::Demo(options) => demo::run(&options),
+        Xtask::Test(options) => test::run(&options),
+        Xtask::Local(options) => local::run(&options),
+        Xtask::Invoke(options) => invoke::run(&options),
+        Xtask::Package(options) => package::run(&options),
+        Xtask::Schemas(options) => schemas::run(&options),
+    };
+    done.map_or_else(|error| say::failure(&error), |()| ExitCode::SUCCESS)
+}

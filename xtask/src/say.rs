@@ -1,0 +1,76 @@
+//! What the commands print, except for the demo's screen.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command's output"
+)]
+
+use std::io::{IsTerminal, Write, stdout};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Error, Result};
+use rehearsal::Progress;
+
+/// Back to the line's begin, and clear it.
+const CLEAR: &str = "\r\x1b[K";
+
+/// A line.
+pub(crate) fn line(text: impl AsRef<str>) {
+    println!("{}", text.as_ref());
+}
+
+/// An error with all of its causes, and the exit code to end with.
+pub(crate) fn failure(error: &Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// A piece of work: says what it is, shows on a terminal the last thing that `work` told, and adds
+/// the time that it took.
+pub(crate) fn phase<T>(what: &str, work: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+    let terminal = stdout().is_terminal();
+    print!("{what} … ");
+    // Standard output waits for a line's end; who watches should not.
+    let _ = stdout().flush();
+    let started = Instant::now();
+    let drawn = Arc::new(Mutex::new(started));
+    let head = what.to_owned();
+    let progress: Progress = Arc::new(move |told: &str| {
+        let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        // A build tells hundreds of lines a second.
+        if !terminal || drawn.elapsed() < Duration::from_millis(100) {
+            return;
+        }
+        *drawn = Instant::now();
+        let line = format!("{head} … {} {}", seconds(started.elapsed()), told.trim());
+        let shown: String = line.chars().filter(|c| !c.is_control()).take(79).collect();
+        print!("{CLEAR}{shown}");
+        let _ = stdout().flush();
+    });
+    let done = work(&progress);
+    let again = if terminal {
+        format!("{CLEAR}{what} … ")
+    } else {
+        String::new()
+    };
+    let failed = if done.is_err() { "FAILED, " } else { "" };
+    println!("{again}{failed}{}", seconds(started.elapsed()));
+    done
+}
+
+/// `0.3 s`, `41 s`, `2 min 5 s`.
+pub(crate) fn seconds(time: Duration) -> String {
+    match time.as_secs() {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        all @ 10..120 => format!("{all} s"),
+        all => format!("{} min {} s", all / 60, all % 60),
+    }
+}
+
+/// `5.2 MB`.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
