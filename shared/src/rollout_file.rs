@@ -94,6 +94,10 @@ pub enum OnFailure {
     Stop,
 }
 
+/// What a rollout and its way back may take in all: CodePipeline's 24 hours (CONTRACTS 3.2.4), less
+/// one for what lies between two jobs.
+const LONGEST_MINUTES: u32 = 23 * 60;
+
 const ANY: Rule = Rule {
     allowed: "a text",
     accepts: |text| !text.is_empty(),
@@ -184,6 +188,16 @@ impl RolloutFile {
         let stall_minutes = door.number("stallMinutes", 1..=1_260, 15);
         let timeout_minutes = door.number("timeoutMinutes", 1..=1_260, 120);
         let rollback_minutes = door.number("rollbackMinutes", 1..=1_260, 30);
+        if timeout_minutes + rollback_minutes > LONGEST_MINUTES {
+            door.wrong(
+                "timeoutMinutes",
+                format!(
+                    "and rollbackMinutes must together be at most {LONGEST_MINUTES}, not {}; \
+                     CodePipeline ends an action after 24 hours",
+                    timeout_minutes + rollback_minutes
+                ),
+            );
+        }
         let on_failure = match door.text("onFailure", ON_FAILURE) {
             Some("stop") => OnFailure::Stop,
             _ => OnFailure::Rollback,
@@ -395,6 +409,11 @@ mod tests {
         })
     }
 
+    /// What a schema cannot say: a target needs a region from somewhere, two numbers have a sum.
+    fn only_the_door_knows(wrong: &str) -> bool {
+        wrong.contains("here or at the top") || wrong.contains("must together be")
+    }
+
     static ROLLOUT_FILE: LazyLock<Validator> =
         LazyLock::new(|| jsonschema::validator_for(&written::rollout_file_schema()).unwrap());
     static USER_PARAMETERS: LazyLock<Validator> =
@@ -406,8 +425,7 @@ mod tests {
         fn door_and_schema_are_of_one_opinion(document in near_documents()) {
             let schema = &*ROLLOUT_FILE;
             let parsed = RolloutFile::from_value(&document);
-            // What a schema cannot say (a target needs a region from somewhere) is the door's alone.
-            if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| wrong.contains("here or at the top")) {
+            if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| only_the_door_knows(wrong)) {
                 return Ok(());
             }
             prop_assert_eq!(parsed.is_ok(), schema.is_valid(&document), "{} {:?}", document, parsed);
@@ -422,7 +440,7 @@ mod tests {
             let parameters = json!({"rollout": rollout, "execution": execution, "pipeline": pipeline});
             let schema = &*USER_PARAMETERS;
             let parsed = UserParameters::from_value(&parameters);
-            if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| wrong.contains("here or at the top")) {
+            if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| only_the_door_knows(wrong)) {
                 return Ok(());
             }
             prop_assert_eq!(parsed.is_ok(), schema.is_valid(&parameters), "{} {:?}", parameters, parsed);

@@ -37,7 +37,10 @@ pub(crate) struct Said {
 pub(crate) fn run(command: &mut Command, progress: &Progress) -> Result<Said> {
     let (reader, writer) = std::io::pipe().context("make a pipe")?;
     let second = writer.try_clone().context("share a pipe")?;
-    command.env("CARGO_TERM_COLOR", "never");
+    // A report is read: no colours, and no backtraces beside a test's own words.
+    command
+        .env("CARGO_TERM_COLOR", "never")
+        .env("RUST_BACKTRACE", "0");
     command.stdin(Stdio::null()).stdout(second).stderr(writer);
     let spawned = command.spawn();
     // The command keeps the pipe's writing ends open; without this the reading would never end.

@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    self, ServiceDeploymentStatus, ServiceField, StopServiceDeploymentStopType,
+    self, ServiceDeploymentStatus as Status, ServiceField, StopServiceDeploymentStopType,
 };
 use shared::rollout::seen::{Deployment, Event, RolloutState, Service};
 use shared::rollout_file::target::ServiceTarget;
@@ -74,13 +74,24 @@ pub fn revision_unseen(error: &CallError) -> bool {
             || message.contains("does not exist"))
 }
 
+/// How far a service deployment is (CONTRACTS 3.5.27).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentPhase {
+    /// It can still be stopped.
+    UnderWay,
+    /// ECS is going back already: nothing may be updated meanwhile.
+    GoingBack,
+    /// It has ended one way or another.
+    Ended,
+}
+
 /// A deployment as the service-deployments API knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceDeployment {
     /// Its ARN.
     pub arn: String,
-    /// Whether it can still be stopped.
-    pub under_way: bool,
+    /// How far it is, as far as going back asks.
+    pub phase: DeploymentPhase,
     /// Its target revision's ARN.
     pub revision: String,
 }
@@ -101,10 +112,13 @@ pub async fn deployments(
     let read = |brief: &types::ServiceDeploymentBrief| {
         Some(ServiceDeployment {
             arn: brief.service_deployment_arn()?.to_owned(),
-            under_way: matches!(
-                brief.status(),
-                Some(ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress)
-            ),
+            phase: match brief.status() {
+                Some(Status::Pending | Status::InProgress) => DeploymentPhase::UnderWay,
+                Some(Status::RollbackRequested | Status::RollbackInProgress) => {
+                    DeploymentPhase::GoingBack
+                }
+                _ => DeploymentPhase::Ended,
+            },
             revision: brief.target_service_revision_arn()?.to_owned(),
         })
     };
@@ -173,7 +187,8 @@ fn read(service: &types::Service) -> Service {
             .map(|s| s.as_str().to_owned())
             .unwrap_or_default(),
         desired: count(service.desired_count()),
-        breaker_rolls_back: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback()),
+        rolls_back_itself: breaker.is_some_and(|breaker| breaker.enable() && breaker.rollback())
+            || alarms.is_some_and(|alarms| alarms.rollback()),
         alarms: alarms
             .map(|alarms| alarms.alarm_names().to_vec())
             .unwrap_or_default(),

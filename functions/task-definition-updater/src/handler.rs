@@ -128,7 +128,7 @@ async fn watch(
                 tracing::warn!(%error, "could not look; the rollout goes on");
                 Step::Wait(format!("{} is not answered at the moment", error.operation))
             }
-            Err(error) => return Err(work.failed(error)),
+            Err(error) => return Err(report::unwatched(watch, work.failed(error))),
         };
         let waiting = match step {
             Step::Done(proof) => {

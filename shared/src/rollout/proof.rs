@@ -64,6 +64,7 @@ pub fn verdict(watch: &Watch, seen: &Seen, tasks: &[Task]) -> Verdict {
         return Verdict::NotYet(format!("{} of {desired} tasks are seen to run", ours.len()));
     }
     let mut images: Vec<Served> = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
     let mut unknown_indexes = Vec::new();
     for container in ours.iter().flat_map(|task| &task.containers) {
         let image = Image::parse(&container.image);
@@ -78,8 +79,14 @@ pub fn verdict(watch: &Watch, seen: &Seen, tasks: &[Task]) -> Verdict {
                     .map(|(_, digests)| digests)
             });
             match platforms {
-                Some(digests) if digests.contains(digest) => {}
-                Some(_) => {
+                Some(Some(digests)) if digests.contains(digest) => {}
+                Some(None) => notes.push(format!(
+                    "container {} runs {digest}, which cannot be compared with the index {} that \
+                     was released",
+                    container.name,
+                    pinned.as_str()
+                )),
+                Some(Some(_)) => {
                     return Verdict::Otherwise(format!(
                         "container {} was released as {} and runs {digest}",
                         container.name, container.image
@@ -105,13 +112,13 @@ pub fn verdict(watch: &Watch, seen: &Seen, tasks: &[Task]) -> Verdict {
         task_definition: watch.became.clone(),
         deployment: watch.deployment.clone(),
         running: u32::try_from(ours.len()).unwrap_or(u32::MAX),
-        notes: notes(desired, &images),
+        notes: with_notes(notes, desired, &images),
         images,
     })
 }
 
-fn notes(desired: u32, images: &[Served]) -> Vec<String> {
-    let mut notes = Vec::new();
+fn with_notes(mut notes: Vec<String>, desired: u32, images: &[Served]) -> Vec<String> {
+    notes.dedup();
     if desired == 0 {
         notes.push("the desired count is 0: nothing runs, so nothing is proven".to_owned());
     }
@@ -148,7 +155,7 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
-    use super::super::seen::{Container, Service};
+    use super::super::seen::{Container, Index, Service};
     use super::*;
 
     const OURS: &str = "arn:aws:ecs:ap-southeast-2:333333333333:task-definition/web:8";
@@ -171,11 +178,7 @@ mod tests {
         }
     }
 
-    fn check(
-        desired: u32,
-        tasks: &[Task],
-        platforms: Option<Vec<(String, Vec<String>)>>,
-    ) -> Verdict {
+    fn check(desired: u32, tasks: &[Task], platforms: Option<Vec<Index>>) -> Verdict {
         let watch = Watch {
             became: OURS.into(),
             deployment: "ecs-svc/1".into(),
@@ -218,7 +221,7 @@ mod tests {
         assert!(
             matches!(check(1, &tasks, None), Verdict::ReadPlatforms(images) if images.len() == 1)
         );
-        let children = |digit| Some(vec![(hex('a'), vec![hex('c'), hex(digit)])]);
+        let children = |digit| Some(vec![(hex('a'), Some(vec![hex('c'), hex(digit)]))]);
         assert!(matches!(
             check(1, &tasks, children('b')),
             Verdict::Proven(_)
@@ -227,6 +230,19 @@ mod tests {
             check(1, &tasks, children('d')),
             Verdict::Otherwise(_)
         ));
+    }
+
+    #[test]
+    fn an_index_that_nobody_may_read_is_a_note_and_no_reason_to_go_back() {
+        let unread = Some(vec![(hex('a'), None)]);
+        let Verdict::Proven(proof) = check(1, &[task(Some(hex('b')))], unread) else {
+            panic!()
+        };
+        assert!(
+            proof.notes.join("").contains("cannot be compared"),
+            "{:?}",
+            proof.notes
+        );
     }
 
     #[test]

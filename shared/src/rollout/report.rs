@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::proof::Proof;
 use super::watch::{Ending, Watch};
 use crate::error::{Failure, FailureKind};
-use crate::job::answer::Outcome;
+use crate::job::answer::{Outcome, cut};
 use crate::names::short;
 use crate::rollout_file::target::ServiceTarget;
 
@@ -55,6 +55,8 @@ pub fn success(
         summary.push_str("; ");
         summary.push_str(note);
     }
+    // An approval's fields take 1,000 characters with all else, and no variables (3.2.16).
+    let summary = cut(&summary.replace("#{", "# {"), 700);
     let digests: serde_json::Map<String, Value> = proof
         .images
         .iter()
@@ -80,6 +82,17 @@ pub fn success(
         summary,
         external_id: Some(proof.deployment.clone()),
     }
+}
+
+/// Failure while a deployment is under way: it goes on without us.
+pub fn unwatched(watch: &Watch, mut failure: Failure) -> Failure {
+    failure.message.push_str(&format!(
+        "\nIt was {}, became {}, and what it is now cannot be told: ECS goes on without being \
+         watched. Look at the service; a retry of the stage takes up what is there.",
+        watch.was.as_deref().map_or("unknown", short),
+        short(&watch.became)
+    ));
+    failure
 }
 
 /// Failure: the first cause, and what the target was, became and is now.

@@ -13,8 +13,8 @@ pub struct Service {
     pub scheduling: String,
     /// How many tasks there should be.
     pub desired: u32,
-    /// Whether the circuit breaker rolls back by itself.
-    pub breaker_rolls_back: bool,
+    /// Whether ECS rolls back by itself: by its circuit breaker or by alarms.
+    pub rolls_back_itself: bool,
     /// CloudWatch alarms that the deployment watches.
     pub alarms: Vec<String>,
     /// The CloudFormation stack that owns the service.
@@ -142,6 +142,9 @@ pub struct Container {
     pub health: String,
 }
 
+/// The digest of an image index, and those of its platform manifests.
+pub type Index = (String, Option<Vec<String>>);
+
 /// What one round of looking brought.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Seen {
@@ -151,7 +154,7 @@ pub struct Seen {
     pub stopped: Option<Vec<Task>>,
     /// Tasks that should run, when they were asked for.
     pub serving: Option<Vec<Task>>,
-    /// Digests of the platform manifests of image indexes, when they were asked for
-    /// (CONTRACTS 3.5.29).
-    pub platforms: Option<Vec<(String, Vec<String>)>>,
+    /// Digests of the platform manifests of image indexes, when they were asked for; none for an
+    /// index that nobody here may read (CONTRACTS 3.5.29).
+    pub platforms: Option<Vec<Index>>,
 }

@@ -161,7 +161,7 @@ fn forward(
     }
     let hopeless = watch.cause.as_deref().is_some_and(cause::hopeless);
     if hopeless {
-        let why = "waiting cannot mend this, so the deployment was stopped at once";
+        let why = "waiting cannot mend this";
         return turn_back(watch, seen, primary, file, started, now, Some(why.into()));
     }
     let balance = i64::from(primary.running)
@@ -181,18 +181,19 @@ fn forward(
         );
         return turn_back(watch, seen, primary, file, started, now, Some(why));
     }
-    if now >= watch.progress.at + minutes(file.stall_minutes) {
+    // With all of ours running, what is left is draining and baking: that is ECS's to time.
+    let incomplete = primary.running < service.desired;
+    if incomplete && now >= watch.progress.at + minutes(file.stall_minutes) {
         let why = format!(
             "it made no progress for stallMinutes ({})",
             file.stall_minutes
         );
         return turn_back(watch, seen, primary, file, started, now, Some(why));
     }
-    let behind = primary.running < service.desired;
     let asked_lately = now < watch.asked_stopped.max(started) + ASK_STOPPED_SECONDS;
     if watch.cause.is_none()
         && seen.stopped.is_none()
-        && (primary.failed > 0 || behind && !asked_lately)
+        && (primary.failed > 0 || incomplete && !asked_lately)
     {
         return Step::ReadStopped;
     }
@@ -294,7 +295,7 @@ fn back(
             );
         }
         // What ECS gave up, ECS brings back where its breaker is told to; all else is for us.
-        let ecs_turns = service.breaker_rolls_back
+        let ecs_turns = service.rolls_back_itself
             && primary.state == RolloutState::Failed
             && now < since + BREAKER_SECONDS;
         if !asked && !ecs_turns {
@@ -467,7 +468,7 @@ mod tests {
         let service = Service {
             status: "ACTIVE".into(),
             desired: 2,
-            breaker_rolls_back: true,
+            rolls_back_itself: true,
             deployments,
             ..Default::default()
         };
@@ -581,13 +582,13 @@ mod tests {
             deployment(true, OURS, 0, "FAILED"),
             deployment(false, WAS, 2, "COMPLETED"),
         ]);
-        sight.service.breaker_rolls_back = false;
+        sight.service.rolls_back_itself = false;
         sight.stopped = stopped("Essential container in task exited");
         assert_eq!(step(&mut watch, &sight, 60), Step::GoBack(WAS.into()));
         assert!(matches!(step(&mut watch, &sight, 65), Step::Wait(_)));
         // With a breaker that goes back, ECS is given a minute to begin.
         let mut watch = super::tests::watch();
-        sight.service.breaker_rolls_back = true;
+        sight.service.rolls_back_itself = true;
         assert!(matches!(step(&mut watch, &sight, 60), Step::Wait(_)));
         assert_eq!(step(&mut watch, &sight, 121), Step::GoBack(WAS.into()));
     }
@@ -641,6 +642,22 @@ mod tests {
             Step::GoBack(_)
         ));
         assert!(watch.cause.unwrap().contains("timeoutMinutes (120)"));
+    }
+
+    #[test]
+    fn a_bake_time_or_a_slow_drain_is_no_stall() {
+        let mut watch = Watch {
+            progress: Progress {
+                balance: 2,
+                at: START,
+            },
+            ..watch()
+        };
+        let sight = seen(vec![
+            deployment(true, OURS, 2, "IN_PROGRESS"),
+            deployment(false, WAS, 1, "COMPLETED"),
+        ]);
+        assert!(matches!(step(&mut watch, &sight, 60 * 60), Step::Wait(_)));
     }
 
     #[test]

@@ -51,7 +51,7 @@ struct UserParameters {
     execution: String,
     /// `#{codepipeline.PipelineName}` is not a variable of CodePipeline: write the pipeline's
     /// name. With it, the job is checked against CodePipeline's own record before the first write,
-    /// so that an execution that was stopped or has ended changes nothing any more.
+    /// so that an execution that was stopped or has ended begins nothing any more.
     #[schemars(regex(pattern = "^[A-Za-z0-9.@_-]{1,100}$"), with = "String")]
     #[schemars(default)]
     pipeline: Option<String>,

@@ -2,11 +2,12 @@
 //! pause or an end.
 
 use aws::ecr;
+use aws::ecs::service::DeploymentPhase;
 use aws::ecs::tasks::{self, Which};
 use aws::ecs::{service, task_definition};
 use aws::error::{CallError, Kind};
 use aws::job::now;
-use shared::rollout::seen::Seen;
+use shared::rollout::seen::{Index, Seen};
 use shared::rollout::watch::{Step, Watch, advance};
 use shared::rollout_file::images::Image;
 
@@ -57,10 +58,9 @@ pub(super) async fn look(
     }
 }
 
-async fn platforms(
-    work: &Work<'_>,
-    images: &[Image],
-) -> Result<Vec<(String, Vec<String>)>, CallError> {
+/// The platform manifests of indexes. One that cannot be read (not in ECR, no permission) is none:
+/// what runs is pinned by the index either way, it only cannot be compared.
+async fn platforms(work: &Work<'_>, images: &[Image]) -> Result<Vec<Index>, CallError> {
     let mut indexes = Vec::new();
     for image in images {
         let Some(digest) = &image.digest else {
@@ -69,10 +69,16 @@ async fn platforms(
         let children = match image.ecr() {
             Some(repository) => {
                 let (client, _) = work.clients.ecr(work.job, &work.target, &repository).await;
-                ecr::platforms(&client, &repository, digest).await?
+                match ecr::platforms(&client, &repository, digest).await {
+                    Ok(children) => Some(children),
+                    Err(error) if passing(&error) => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(%error, "could not read an image index");
+                        None
+                    }
+                }
             }
-            // Outside of ECR nobody can be asked; the reported digest then has to be the pinned one.
-            None => Vec::new(),
+            None => None,
         };
         indexes.push((digest.as_str().to_owned(), children));
     }
@@ -85,7 +91,15 @@ async fn platforms(
 async fn go_back(work: &Work<'_>, was: &str) -> Result<String, CallError> {
     let (ecs, place) = (&work.target.ecs, work.place());
     let known = service::deployments(ecs, place).await.unwrap_or_default();
-    if let Some(deployment) = known.iter().find(|deployment| deployment.under_way) {
+    let in_phase = |phase| {
+        known
+            .iter()
+            .find(move |deployment| deployment.phase == phase)
+    };
+    if in_phase(DeploymentPhase::GoingBack).is_some() {
+        return Ok(was.to_owned());
+    }
+    if let Some(deployment) = in_phase(DeploymentPhase::UnderWay) {
         match service::stop_and_roll_back(ecs, &deployment.arn).await {
             Ok(()) => return Ok(was.to_owned()),
             Err(error) => tracing::warn!(%error, "could not stop the deployment; updating instead"),
