@@ -178,10 +178,7 @@ fn the_variable_for_sam_is_not_there_on_lambda() {
         .as_object()
         .unwrap();
     assert!(variables.contains_key("SSL_CERT_FILE"));
-    assert!(
-        !variables.contains_key("LOCAL_ENDPOINT_URL"),
-        "{variables:?}"
-    );
+    assert!(!variables.contains_key("AWS_ENDPOINT_URL"), "{variables:?}");
 }
 
 /// The world, with what the events name.

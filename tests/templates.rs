@@ -129,7 +129,7 @@ fn events_are_delivered_as_jobs_need_it() {
     // No variable on AWS, see the template.
     let variables = &function["Environment"]["Variables"];
     assert_eq!(
-        variables["LOCAL_ENDPOINT_URL"],
+        variables["AWS_ENDPOINT_URL"],
         json!({"Ref": "AWS::NoValue"})
     );
 }

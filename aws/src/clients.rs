@@ -4,11 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use shared::error::Failure;
 use shared::job::Job;
 use shared::names::Account;
@@ -50,9 +55,24 @@ pub struct Target {
 }
 
 impl Clients {
-    /// Reads region and credentials from Lambda's environment.
-    pub async fn from_environment() -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+    /// Reads region and credentials from Lambda's environment, and nothing else: the SDK's usual
+    /// search for them (profiles, instance metadata, containers) is never needed there and would be
+    /// a third of the binary.
+    pub fn from_environment() -> Self {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let https = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(set("AWS_REGION").map(Region::new))
+            .credentials_provider(SharedCredentialsProvider::new(
+                EnvironmentVariableCredentialsProvider::new(),
+            ))
+            .identity_cache(IdentityCache::lazy().build())
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+            .http_client(https)
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(6)
@@ -60,12 +80,8 @@ impl Clients {
                     .with_max_backoff(Duration::from_secs(5)),
             )
             .timeout_config(timeouts(ATTEMPT));
-        // Never set on Lambda, see template.yaml.
-        let local = std::env::var("LOCAL_ENDPOINT_URL").ok();
-        if let Some(address) = local.filter(|address| !address.is_empty()) {
-            loader = loader.endpoint_url(address);
-        }
-        Self::new(loader.load().await)
+        config.set_endpoint_url(set("AWS_ENDPOINT_URL"));
+        Self::new(config.build())
     }
 
     /// Clients over a configuration.

@@ -8,12 +8,16 @@ use shared::rollout_file::target::ServiceTarget;
 use super::service::seconds;
 use crate::error::CallError;
 
+/// A service that starts and loses tasks in a loop has thousands of stopped ones within the hour,
+/// all of one cause.
+const STOPPED_ENOUGH: usize = 500;
+
 /// Which tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// Those that should run.
     Serving,
-    /// Those that stopped within about the last hour (CONTRACTS 3.5.28).
+    /// Those that stopped within about the last hour (CONTRACTS 3.5.28); 500 of them at most.
     Stopped,
 }
 
@@ -38,6 +42,9 @@ pub async fn list(
     let mut arns = Vec::new();
     while let Some(arn) = pages.next().await {
         arns.push(arn.map_err(|error| CallError::new("ecs:ListTasks", error))?);
+        if which == Which::Stopped && arns.len() == STOPPED_ENOUGH {
+            break;
+        }
     }
     let mut tasks = Vec::new();
     for hundred in arns.chunks(100) {

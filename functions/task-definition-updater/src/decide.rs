@@ -186,7 +186,7 @@ mod tests {
         let mut definition = TaskDefinition::from_file(text.to_string().as_bytes()).unwrap();
         let image = Image::parse(&format!("{registry}/web:v2")).unwrap();
         let images = [ImageFile::Definitions(vec![("web".into(), image.clone())])];
-        assert_eq!(to_pin(&definition, &images), [image.clone()]);
+        assert_eq!(to_pin(&definition, &images), std::slice::from_ref(&image));
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
         pin(&mut definition, &[(image, digest.clone())]);
         let pinned = format!("{registry}/web@{}", digest.as_str());

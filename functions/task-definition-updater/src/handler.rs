@@ -161,7 +161,6 @@ async fn watch(
                 percent: None,
             });
         }
-        tracing::debug!(summary, "waiting");
         tokio::time::sleep(look_every).await;
     }
 }

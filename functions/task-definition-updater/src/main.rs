@@ -19,7 +19,7 @@ async fn main() -> Result<(), Error> {
         .ok()
         .and_then(|text| text.parse().ok());
     let look_every = Duration::from_secs(seconds.unwrap_or(5));
-    let clients = Arc::new(Clients::from_environment().await);
+    let clients = Arc::new(Clients::from_environment());
     clients.warm_up().await;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         aws::job::run(Arc::clone(&clients), event, move |clients, job, round| {

@@ -7,7 +7,7 @@
 //! libc, since it is the host's that it meets here.
 //!
 //! SAM leaves out `--docker-network host`, so a function in its container reaches the emulator by a
-//! [`Gateway`](super::Gateway), whose address goes into `--env-vars` as `LOCAL_ENDPOINT_URL`. The
+//! [`Gateway`](super::Gateway), whose address goes into `--env-vars` as `AWS_ENDPOINT_URL`. The
 //! template has to declare that variable for the function: SAM passes no other one.
 
 use std::collections::BTreeSet;

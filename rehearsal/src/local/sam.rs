@@ -63,7 +63,7 @@ impl Sam {
             run = Some(begun);
         }
         let mut set = json!({
-            "LOCAL_ENDPOINT_URL": format!("http://{address}"),
+            "AWS_ENDPOINT_URL": format!("http://{address}"),
             "LOOK_EVERY_SECONDS": "1",
         });
         if image.as_ref().is_none_or(|image| image.stands_in) {
