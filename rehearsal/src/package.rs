@@ -99,11 +99,14 @@ fn build(
     command.args(["build", "--profile", profile.name()]);
     // Messages as JSON name each binary, wherever the target directory is.
     command.arg("--message-format=json-render-diagnostics");
-    command.args(
-        functions
-            .iter()
-            .flat_map(|function| ["--package", function]),
-    );
+    // With the features of the whole workspace, as the tests are built: no crate is built twice.
+    // What is released takes no feature that only tests and tools ask for.
+    let (scope, each) = match profile {
+        Profile::Dev => (&["--workspace"][..], "--bin"),
+        Profile::Release => (&[][..], "--package"),
+    };
+    command.args(scope);
+    command.args(functions.iter().flat_map(|function| [each, function]));
     command.current_dir(workspace::root()).stdin(Stdio::null());
     let mut cargo = command
         .stdout(Stdio::piped())
