@@ -231,13 +231,24 @@ fn another_controller_is_left_alone() {
 }
 
 #[test]
-fn an_unknown_state_is_progress_until_it_is_known() {
+fn an_unknown_state_is_progress_until_it_is_known_and_is_said() {
     let world = world();
     let case = world.case("unknown-state");
-    describe(&world, 2, 2, |service| {
-        service["deployments"][0]["rolloutState"] = json!("CONTEMPLATING")
+    world.set_timeout(62);
+    describe(&world, 2, 5, |service| {
+        service["deployments"][0]["rolloutState"] = json!("CONTEMPLATING");
     });
-    succeeded(&run(&world, &case));
+    let finished = run(&world, &case);
+    world.set_timeout(300);
+    succeeded(&finished);
+    let first = finished.accepted().next().unwrap();
+    let summary = first.request["executionDetails"]["summary"]
+        .as_str()
+        .unwrap();
+    assert!(
+        summary.contains("CONTEMPLATING, which this version does not know"),
+        "{summary}"
+    );
 }
 
 #[test]

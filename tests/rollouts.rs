@@ -301,7 +301,7 @@ fn concurrent_registrations_and_throttles_are_waited_out() {
         when: When::nth("ecs", "RegisterTaskDefinition", 2),
         what: What::Throttle,
     });
-    let unseen = "Unable to find task definition: busy:2";
+    let unseen = "TaskDefinition not found.";
     proxy.inject(Fault {
         when: When::next("ecs", "UpdateService"),
         what: What::error(400, "ClientException", unseen),

@@ -170,7 +170,8 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         Kind::Denied
     } else if MISSING.contains(&code) {
         Kind::Missing
-    } else if code.contains("Throttl")
+    } else if message.contains("Too many concurrent attempts")
+        || code.contains("Throttl")
         || matches!(
             code,
             "SlowDown" | "TooManyRequestsException" | "RequestLimitExceeded"

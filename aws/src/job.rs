@@ -142,7 +142,8 @@ async fn give(
     outcome: Outcome,
     credentials: Option<&Credentials>,
 ) -> Result<Value, Error> {
-    let given = scrubbed(answer(logged(id, outcome)), credentials);
+    // Scrubbed before anything is logged or cut: half a secret would not be recognised.
+    let given = answer(logged(id, scrubbed(outcome, credentials)));
     let shown = show(id, &given);
     match codepipeline::answer(&clients.codepipeline, id, given).await {
         Ok(Answered::Now) => Ok(shown),
@@ -169,7 +170,7 @@ fn logged(id: &JobId, outcome: Outcome) -> Outcome {
         Outcome::Failure(failure) => tracing::warn!(
             job,
             kind = failure.kind.as_str(),
-            message = failure.message,
+            reason = failure.message,
             detail = failure.detail,
             "the job failed"
         ),
@@ -178,30 +179,37 @@ fn logged(id: &JobId, outcome: Outcome) -> Outcome {
 }
 
 /// Texts that quote AWS cannot carry the job's credentials away.
-fn scrubbed(given: Answer, credentials: Option<&Credentials>) -> Answer {
+fn scrubbed(outcome: Outcome, credentials: Option<&Credentials>) -> Outcome {
     let Some(credentials) = credentials else {
-        return given;
+        return outcome;
     };
-    match given {
-        Answer::Failure { kind, message } => Answer::Failure {
-            kind,
-            message: credentials.scrub(&message),
-        },
-        Answer::Success {
+    let scrub = |text: String| credentials.scrub(&text);
+    match outcome {
+        Outcome::Failure(failure) => Outcome::Failure(Failure {
+            kind: failure.kind,
+            message: scrub(failure.message),
+            detail: scrub(failure.detail),
+        }),
+        Outcome::InProgress {
             token,
             summary,
-            external_id,
             percent,
+        } => Outcome::InProgress {
+            token: scrub(token),
+            summary: scrub(summary),
+            percent,
+        },
+        Outcome::Success {
             variables,
-        } => Answer::Success {
-            token,
-            summary: summary.map(|summary| credentials.scrub(&summary)),
+            summary,
             external_id,
-            percent,
+        } => Outcome::Success {
             variables: variables
                 .into_iter()
-                .map(|(name, value)| (name, credentials.scrub(&value)))
+                .map(|(name, value)| (name, scrub(value)))
                 .collect(),
+            summary: scrub(summary),
+            external_id,
         },
     }
 }

@@ -9,7 +9,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Starts logging. `level` is Lambda's `AWS_LAMBDA_LOG_LEVEL` (INFO when absent or unknown).
+/// Starts logging. Every line has a time stamp: without one Lambda takes it for INFO, and drops it
+/// when asked for less. `level` is Lambda's `AWS_LAMBDA_LOG_LEVEL` (INFO when absent or unknown).
 pub fn start(level: Option<&str>) {
     let level = level
         .and_then(|level| level.parse::<LevelFilter>().ok())
@@ -23,10 +24,17 @@ pub fn start(level: Option<&str>) {
         .json()
         .flatten_event(true)
         .with_current_span(true)
-        .with_span_list(false)
-        .without_time(); // Lambda adds the time to every line.
+        .with_span_list(false);
     tracing_subscriber::registry()
         .with(targets)
         .with(lines)
         .init();
+    // The usual hook prints the panic's own text, which may quote anything.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        tracing::error!(place, "panicked");
+    }));
 }

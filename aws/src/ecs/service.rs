@@ -66,12 +66,13 @@ pub async fn update(
 
 /// Whether ECS does not see a revision that was registered just now (CONTRACTS 3.5.10).
 pub fn revision_unseen(error: &CallError) -> bool {
-    let message = error.message.to_lowercase();
+    // "TaskDefinition not found.", "Unable to find task definition: …"
+    let message = error.message.to_lowercase().replace(' ', "");
     error.kind == Kind::Refused
-        && message.contains("task definition")
-        && (message.contains("unable to find")
-            || message.contains("not found")
-            || message.contains("does not exist"))
+        && message.contains("taskdefinition")
+        && ["notfound", "unabletofind", "doesnotexist"]
+            .iter()
+            .any(|text| message.contains(text))
 }
 
 /// How far a service deployment is (CONTRACTS 3.5.27).

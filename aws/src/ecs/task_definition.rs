@@ -57,9 +57,3 @@ pub async fn register(client: &Client, input: &Value) -> Result<Described, CallE
     Described::from_answer(&capture.json())
         .ok_or_else(|| CallError::unusable(OPERATION, "the answer describes nothing"))
 }
-
-/// Whether the same registration may be tried again at once, since it was not carried out
-/// (CONTRACTS 3.5.7).
-pub fn not_carried_out(error: &CallError) -> bool {
-    error.kind == Kind::Throttled || error.message.contains("Too many concurrent attempts")
-}

@@ -189,7 +189,6 @@ mod tests {
                 exit_code: Some(1),
                 ..Default::default()
             }],
-            ..Default::default()
         }
     }
 

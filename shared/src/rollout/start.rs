@@ -35,10 +35,12 @@ pub struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    /// Whether a revision was registered by this very attempt.
-    pub fn made(&self, described: &Described) -> bool {
+    /// Whether a revision was registered by this very attempt. Tags alone do not say so: a console
+    /// and other tools copy them to what somebody registers by hand, with other images.
+    pub fn made(&self, described: &Described, wanted: &TaskDefinition) -> bool {
         described.tag(tag::OPERATION) == Some(self.operation)
             && described.tag(tag::ATTEMPT) == Some(self.attempt)
+            && described.definition.images() == wanted.images()
     }
 }
 
@@ -58,8 +60,9 @@ pub fn start(
         && primary.task_definition == running.arn
     {
         let sha256 = wanted.sha256();
-        let ours = keys.made(running);
-        let same = running.tag(tag::SHA256) == Some(sha256.as_str())
+        let ours = keys.made(running, wanted);
+        let tagged = running.tag(tag::SHA256) == Some(sha256.as_str());
+        let same = (tagged && wanted.is_in(&running.definition))
             || running.definition.same_content(wanted);
         if ours || (same && primary.state != RolloutState::Failed) {
             return Start::Watch(Watch {
@@ -71,7 +74,7 @@ pub fn start(
             });
         }
     }
-    match latest.filter(|latest| latest.active && keys.made(latest)) {
+    match latest.filter(|latest| latest.active && keys.made(latest, wanted)) {
         Some(latest) => Start::Resume {
             revision: Box::new(latest.clone()),
             was,
@@ -232,6 +235,39 @@ mod tests {
                 "{state}"
             );
         }
+    }
+
+    #[test]
+    fn copied_tags_make_no_release() {
+        // By hand, in a console that copies tags: another image under our tags.
+        let wanted = described(0, "r/web:2", &[]).definition;
+        let sha256 = wanted.sha256();
+        let mut tags = MADE.to_vec();
+        tags.push((tag::SHA256, &sha256));
+        let hotfix = described(9, "r/web:3", &tags);
+        let found = start(
+            &service(9, "COMPLETED"),
+            Some(&hotfix),
+            Some(&hotfix),
+            &wanted,
+            KEYS,
+        );
+        assert_eq!(found, Start::Register { was: Some(arn(9)) });
+        // ECS adds defaults to what was sent: with our tags that is the same.
+        let mut answer = json!({"taskDefinition": {
+            "taskDefinitionArn": arn(8), "revision": 8, "family": "web", "cpu": "256",
+            "containerDefinitions": [{"name": "web", "image": "r/web:2", "essential": true}],
+        }});
+        answer["tags"] = json!([{"key": tag::SHA256, "value": sha256}]);
+        let ours = Described::from_answer(&answer).unwrap();
+        let found = start(
+            &service(8, "COMPLETED"),
+            Some(&ours),
+            Some(&ours),
+            &wanted,
+            KEYS,
+        );
+        assert!(matches!(found, Start::Watch(watch) if watch.unchanged));
     }
 
     #[test]

@@ -7,13 +7,12 @@ use aws::ecs::tasks::{self, Which};
 use aws::ecs::{service, task_definition};
 use aws::error::{CallError, Kind};
 use aws::{codepipeline, ecr};
-use serde_json::Value;
 use shared::error::{Failure, FailureKind};
 use shared::names::Digest;
 use shared::rollout::State;
 use shared::rollout::seen::Service;
 use shared::rollout::start::{self, Keys, Start};
-use shared::rollout::watch::Watch;
+use shared::rollout::watch::{Progress, Watch};
 use shared::rollout_file::images::{Image, ImageFile};
 use shared::task_definition::{Described, TaskDefinition};
 
@@ -91,7 +90,7 @@ pub(super) async fn begin(
             deployed: false,
         }),
         Start::Resume { revision, was } => {
-            let arn = first_of_attempt(work, &family, *revision, keys).await?;
+            let arn = lowest(work, &wanted, 0, *revision, keys).await?;
             if was_deployed(work, &service, &arn).await? {
                 let watch = start::already_tried(arn, was, aws::job::now());
                 return Ok(Begun {
@@ -102,11 +101,8 @@ pub(super) async fn begin(
             deploy(work, arn, was).await
         }
         Start::Register { was } => {
-            let input = wanted
-                .register_input(keys.operation, keys.attempt)
-                .map_err(Failure::configuration)?;
             let newest = latest.map_or(0, |latest| latest.revision);
-            let arn = register(work, &input, wanted.family(), newest, keys).await?;
+            let arn = register(work, &wanted, newest, keys).await?;
             deploy(work, arn, was).await
         }
     }
@@ -241,34 +237,39 @@ async fn was_deployed(work: &Work<'_>, seen: &Service, arn: &str) -> Result<bool
     Ok(false)
 }
 
+/// About half a minute in all: the quota is one registration a second, and others wait for theirs.
+const REGISTER_ATTEMPTS: u32 = 10;
+
 /// Registers exactly one revision: what may have been carried out is looked for before it is tried
 /// again, and of two equal revisions the lower wins (CONTRACTS 3.5.6, 3.5.7).
 async fn register(
     work: &Work<'_>,
-    input: &Value,
-    family: &str,
+    wanted: &TaskDefinition,
     newest: u64,
     keys: Keys<'_>,
 ) -> Result<String, Failure> {
     let ecs = &work.target.ecs;
-    for attempt in 0..6 {
-        let error = match task_definition::register(ecs, input).await {
-            Ok(ours) => return lowest(work, family, newest, ours, keys).await,
+    let input = wanted
+        .register_input(keys.operation, keys.attempt)
+        .map_err(Failure::configuration)?;
+    for attempt in 0..REGISTER_ATTEMPTS {
+        let error = match task_definition::register(ecs, &input).await {
+            Ok(ours) => return lowest(work, wanted, newest, ours, keys).await,
             Err(error) => error,
         };
-        if attempt == 5
-            || !(task_definition::not_carried_out(&error) || error.kind == Kind::Unanswered)
+        if attempt + 1 == REGISTER_ATTEMPTS
+            || !matches!(error.kind, Kind::Throttled | Kind::Unanswered)
         {
             return Err(work.failed(error));
         }
         tracing::warn!(%error, "could not register; trying again");
         back_off(attempt).await;
         if error.kind == Kind::Unanswered
-            && let Some(latest) = describe(work, family).await?
+            && let Some(latest) = describe(work, wanted.family()).await?
             && latest.revision > newest
         {
-            let ours = lowest(work, family, newest, latest.clone(), keys).await?;
-            if ours != latest.arn || keys.made(&latest) {
+            let ours = lowest(work, wanted, newest, latest.clone(), keys).await?;
+            if ours != latest.arn || keys.made(&latest, wanted) {
                 return Ok(ours);
             }
         }
@@ -279,36 +280,18 @@ async fn register(
     ))
 }
 
-/// The lowest of an attempt's revisions, from one of them downwards: deliveries at the same time
-/// may each have registered one, and all of them have to deploy the same.
-async fn first_of_attempt(
-    work: &Work<'_>,
-    family: &str,
-    known: Described,
-    keys: Keys<'_>,
-) -> Result<String, Failure> {
-    let mut first = known;
-    while first.revision > 1 {
-        let before = describe(work, &format!("{family}:{}", first.revision - 1)).await?;
-        match before.filter(|before| before.active && keys.made(before)) {
-            Some(before) => first = before,
-            None => break,
-        }
-    }
-    Ok(first.arn)
-}
-
-/// The lowest revision of this attempt between the newest one known before and `ours`.
+/// The lowest revision of this attempt between the newest one known before (0: unknown) and `ours`:
+/// deliveries at the same time may each have registered one, and all have to deploy the same.
 async fn lowest(
     work: &Work<'_>,
-    family: &str,
+    wanted: &TaskDefinition,
     newest: u64,
     ours: Described,
     keys: Keys<'_>,
 ) -> Result<String, Failure> {
     for revision in start::between(newest, ours.revision) {
-        let other = describe(work, &format!("{family}:{revision}")).await?;
-        if let Some(other) = other.filter(|other| other.active && keys.made(other)) {
+        let other = describe(work, &format!("{}:{revision}", wanted.family())).await?;
+        if let Some(other) = other.filter(|other| other.active && keys.made(other, wanted)) {
             return Ok(other.arn);
         }
     }
@@ -330,6 +313,11 @@ async fn deploy(work: &Work<'_>, arn: String, was: Option<String>) -> Result<Beg
             .unwrap_or_default(),
         was: was.filter(|was| *was != arn),
         became: arn,
+        // Less than any balance that will be seen: the first look is progress.
+        progress: Progress {
+            balance: -1_000_000,
+            at: aws::job::now(),
+        },
         ..Watch::default()
     };
     tracing::info!(

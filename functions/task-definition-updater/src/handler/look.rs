@@ -90,7 +90,13 @@ async fn platforms(work: &Work<'_>, images: &[Image]) -> Result<Vec<Index>, Call
 /// that was deregistered meanwhile is registered again from its description.
 async fn go_back(work: &Work<'_>, was: &str) -> Result<String, CallError> {
     let (ecs, place) = (&work.target.ecs, work.place());
-    let known = service::deployments(ecs, place).await.unwrap_or_default();
+    // Unknown is not none: while ECS goes back, nothing may be updated. Without the permission the
+    // update has to do.
+    let known = match service::deployments(ecs, place).await {
+        Ok(known) => known,
+        Err(error) if passing(&error) => return Err(error),
+        Err(_) => Vec::new(),
+    };
     let in_phase = |phase| {
         known
             .iter()
@@ -102,6 +108,7 @@ async fn go_back(work: &Work<'_>, was: &str) -> Result<String, CallError> {
     if let Some(deployment) = in_phase(DeploymentPhase::UnderWay) {
         match service::stop_and_roll_back(ecs, &deployment.arn).await {
             Ok(()) => return Ok(was.to_owned()),
+            Err(error) if passing(&error) => return Err(error),
             Err(error) => tracing::warn!(%error, "could not stop the deployment; updating instead"),
         }
     }

@@ -1,0 +1,184 @@
+//! What `rollout_file` promises, in cases and properties.
+
+use super::*;
+use jsonschema::Validator;
+use proptest::prelude::*;
+use serde_json::json;
+use std::sync::LazyLock;
+
+const EXECUTION_ID: &str = "22222222-2222-2222-2222-222222222222";
+
+fn file() -> Value {
+    json!({
+        "targets": [{"service": "web", "cluster": "test"}],
+        "region": "ap-southeast-2",
+        "role": "arn:aws:iam::333333333333:role/redbutton-rollout",
+        "externalId": "redbutton-test",
+    })
+}
+
+#[test]
+fn a_short_file_takes_the_defaults() {
+    let file = RolloutFile::from_value(&file()).unwrap();
+    assert_eq!(
+        (
+            file.stall_minutes,
+            file.timeout_minutes,
+            file.rollback_minutes
+        ),
+        (15, 120, 30)
+    );
+    assert_eq!(file.target.account(), Some("333333333333"));
+    assert_eq!(file.target.region.as_str(), "ap-southeast-2");
+    assert_eq!(file.on_failure, OnFailure::Rollback);
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_its_path() {
+    let wrongs = UserParameters::from_value(&json!({
+        "execution": "#{codepipeline.PipelineExecutionId}",
+        "Rollout": "x",
+        "rollout": {
+            "targets": [{"service": "web!", "clutser": "test", "role": "redbutton"}],
+            "region": "sydney", "timeoutMinutes": 5000, "onFailure": "panic", "allow": "all",
+        },
+    }))
+    .unwrap_err();
+    let all = wrongs.join("\n");
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn absent_or_broken_parameters_come_with_an_example() {
+    for text in [None, Some(""), Some("  "), Some("{"), Some("rollout=x")] {
+        let failure = UserParameters::parse(text).unwrap_err();
+        assert!(
+            failure.message.contains("PipelineExecutionId"),
+            "{}",
+            failure.message
+        );
+    }
+    assert!(
+        UserParameters::parse(Some("[]"))
+            .unwrap_err()
+            .message
+            .contains("JSON object")
+    );
+}
+
+#[test]
+fn two_targets_are_two_actions_for_now() {
+    let mut two = file();
+    two["targets"] = json!([{"service": "a", "cluster": "c"}, {"service": "b", "cluster": "c"}]);
+    assert!(
+        RolloutFile::from_value(&two)
+            .unwrap_err()
+            .join("")
+            .contains("one action per target")
+    );
+}
+
+/// A document near a valid one: some keys replaced by anything that a person might write.
+fn near_documents() -> impl Strategy<Value = Value> {
+    let odd = prop_oneof![
+        Just(json!(null)),
+        Just(json!(0)),
+        Just(json!(7)),
+        Just(json!(1_261)),
+        Just(json!(-1)),
+        Just(json!(2.5)),
+        Just(json!("")),
+        Just(json!("stop")),
+        Just(json!("rollback")),
+        Just(json!("Build::a/b.json")),
+        Just(json!("::x")),
+        Just(json!("Build::")),
+        Just(json!("us-gov-west-1")),
+        Just(json!("eu-1")),
+        Just(json!([])),
+        Just(json!({})),
+        Just(json!(["Build::x"])),
+        Just(json!(["a", ""])),
+        Just(json!("arn:aws:iam::333333333333:role/x")),
+        Just(json!("arn:aws:iam::33:role/x")),
+        Just(json!("a b")),
+        Just(json!("x")),
+        Just(json!("ab")),
+        Just(json!([{"service": "web", "cluster": "test"}, {"service": "api", "cluster": "test"}])),
+    ];
+    let key = prop_oneof![
+        Just("targets"),
+        Just("region"),
+        Just("role"),
+        Just("externalId"),
+        Just("images"),
+        Just("taskDefinition"),
+        Just("stallMinutes"),
+        Just("timeoutMinutes"),
+        Just("allow"),
+        Just("rollbackMinutes"),
+        Just("onFailure"),
+        Just("name"),
+        Just("service"),
+        Just("cluster"),
+        Just("unheardOf"),
+    ];
+    let edits = proptest::collection::vec((any::<bool>(), any::<bool>(), key, odd), 0..4);
+    edits.prop_map(|edits| {
+        let mut document = file();
+        for (in_target, remove, key, value) in edits {
+            let object = if in_target {
+                document.pointer_mut("/targets/0")
+            } else {
+                Some(&mut document)
+            };
+            let Some(Value::Object(object)) = object else {
+                continue;
+            };
+            if remove {
+                object.remove(key);
+            } else {
+                object.insert(key.into(), value);
+            }
+        }
+        document
+    })
+}
+
+/// What a schema cannot say: a target needs a region from somewhere, two numbers have a sum.
+fn only_the_door_knows(wrong: &str) -> bool {
+    wrong.contains("here or at the top") || wrong.contains("must together be")
+}
+
+static ROLLOUT_FILE: LazyLock<Validator> =
+    LazyLock::new(|| jsonschema::validator_for(&written::rollout_file_schema()).unwrap());
+static USER_PARAMETERS: LazyLock<Validator> =
+    LazyLock::new(|| jsonschema::validator_for(&written::user_parameters_schema()).unwrap());
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn door_and_schema_are_of_one_opinion(document in near_documents()) {
+        let schema = &*ROLLOUT_FILE;
+        let parsed = RolloutFile::from_value(&document);
+        if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| only_the_door_knows(wrong)) {
+            return Ok(());
+        }
+        prop_assert_eq!(parsed.is_ok(), schema.is_valid(&document), "{} {:?}", document, parsed);
+    }
+
+    #[test]
+    fn parameters_and_their_schema_are_of_one_opinion(
+        document in near_documents(), inline: bool, execution: bool, pipeline in "[a-z.#]{0,3}",
+    ) {
+        let rollout = if inline { document } else { json!("Build::rollout.json") };
+        let execution = if execution { EXECUTION_ID } else { "#{x}" };
+        let parameters = json!({"rollout": rollout, "execution": execution, "pipeline": pipeline});
+        let schema = &*USER_PARAMETERS;
+        let parsed = UserParameters::from_value(&parameters);
+        if let Err(wrongs) = &parsed && wrongs.iter().all(|wrong| only_the_door_knows(wrong)) {
+            return Ok(());
+        }
+        prop_assert_eq!(parsed.is_ok(), schema.is_valid(&parameters), "{} {:?}", parameters, parsed);
+    }
+}
