@@ -1,11 +1,12 @@
 //! One emulator for all tests, one test at a time: faults and recorded calls belong to one test.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
 use rehearsal::codepipeline::{Artifact, Finished, JobId, JobSpec, Outcome};
 use rehearsal::package::Profile;
+use rehearsal::proxy::{Fault, What, When};
 use rehearsal::suite::{self, Suite};
 use rehearsal::world::{self, Service, ServiceSpec};
 use rehearsal::{Account, Options, Rehearsal};
@@ -36,7 +37,13 @@ static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
 
 /// The world, for one test: no fault armed, no call recorded, no function at work.
 pub(crate) fn world() -> MutexGuard<'static, World> {
-    let world = WORLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let world = WORLD.lock().unwrap_or_else(|failed| {
+        // The test before may have ended between changing the timeout and setting it back.
+        let world = failed.into_inner();
+        world.set_timeout(300);
+        WORLD.clear_poison();
+        world
+    });
     world.rehearsal.proxy().clear_faults();
     world
         .rehearsal
@@ -204,6 +211,17 @@ impl World {
             })
             .collect();
         ids.len()
+    }
+
+    /// Holds the next deployment in progress for this many looks.
+    pub(crate) fn hold(&self, looks: usize) {
+        let what = What::edit_json(|answer| {
+            answer["services"][0]["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
+        });
+        let when = When::nth("ecs", "DescribeServices", 2);
+        self.rehearsal
+            .proxy()
+            .inject_times(Fault { when, what }, looks);
     }
 
     /// Sets the updater's timeout in seconds.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use rehearsal::codepipeline::{JobSpec, Outcome};
-use rehearsal::proxy::{Fault, What, When};
 use rehearsal::suite::UPDATER;
 use serde_json::{Value, json};
 
@@ -296,16 +295,7 @@ fn an_abandoned_job_ends_quietly() {
     let world = world();
     let case = world.case("abandoned");
     // The deployment is held in progress until the job is abandoned.
-    let held = What::edit_json(|answer| {
-        answer["services"][0]["deployments"][0]["rolloutState"] = json!("IN_PROGRESS")
-    });
-    world.rehearsal.proxy().inject_times(
-        Fault {
-            when: When::nth("ecs", "DescribeServices", 2),
-            what: held,
-        },
-        usize::MAX,
-    );
+    world.hold(usize::MAX);
     let job = world
         .rehearsal
         .pipeline()
@@ -341,16 +331,7 @@ fn a_long_rollout_goes_on_from_job_to_job() {
     let case = world.case("long");
     // The handler yields 60 s before the timeout.
     world.set_timeout(63);
-    let held = What::edit_json(|answer| {
-        answer["services"][0]["deployments"][0]["rolloutState"] = json!("IN_PROGRESS")
-    });
-    world.rehearsal.proxy().inject_times(
-        Fault {
-            when: When::nth("ecs", "DescribeServices", 2),
-            what: held,
-        },
-        6,
-    );
+    world.hold(6);
     let finished = world.run(world.job(&case));
     world.set_timeout(300);
     succeeded(&finished);

@@ -73,16 +73,7 @@ fn a_warm_function_keeps_its_session_for_the_execution() {
     let world = world();
     let case = world.case("session");
     world.set_timeout(62);
-    let held = What::edit_json(|answer| {
-        answer["services"][0]["deployments"][0]["rolloutState"] = json!("IN_PROGRESS")
-    });
-    world.rehearsal.proxy().inject_times(
-        Fault {
-            when: When::nth("ecs", "DescribeServices", 2),
-            what: held,
-        },
-        4,
-    );
+    world.hold(4);
     let finished = world.run(world.job(&case));
     world.set_timeout(300);
     succeeded(&finished);

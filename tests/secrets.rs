@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use rehearsal::codepipeline::Outcome;
-use rehearsal::proxy::{Fault, What, When};
 use serde_json::{Value, json};
 
 use crate::fixture::world;
@@ -28,14 +27,7 @@ fn secret_and_token_are_in_no_log_error_token_or_file() {
     let pipeline = world.rehearsal.pipeline();
     // A success that went through a token: the deployment is held in progress for some looks.
     world.set_timeout(62);
-    let held = What::edit_json(|answer| {
-        answer["services"][0]["deployments"][0]["rolloutState"] = json!("IN_PROGRESS");
-    });
-    let when = When::nth("ecs", "DescribeServices", 2);
-    world
-        .rehearsal
-        .proxy()
-        .inject_times(Fault { when, what: held }, 4);
+    world.hold(4);
     let mut specs = vec![world.job(&case)];
     // Failures of many kinds, each with credentials in its event.
     let mut denied = world.job(&case);
