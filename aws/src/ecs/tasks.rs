@@ -21,8 +21,8 @@ pub enum Which {
     Stopped,
 }
 
-/// All tasks of a service; every page, a hundred described at a time (CONTRACTS 3.5.8). Tasks that
-/// vanish between the two calls are left out.
+/// The tasks of a service: all that should run, or the stopped ones up to 500; every page, a hundred
+/// described at a time (CONTRACTS 3.5.8). Tasks that vanish between the two calls are left out.
 pub async fn list(
     client: &Client,
     target: &ServiceTarget,
