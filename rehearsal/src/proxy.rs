@@ -25,7 +25,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-pub use fault::{Fault, What, When};
+pub use fault::{Fault, Rewrite, What, When};
 
 use crate::codepipeline::CodePipeline;
 use crate::signed::Aws;
@@ -186,6 +186,11 @@ impl Proxy {
         });
     }
 
+    /// Arms a fault that fires at every call that matches, until faults are cleared.
+    pub fn inject_for_good(&self, fault: Fault) {
+        self.inject_times(fault, usize::MAX);
+    }
+
     /// Disarms every fault, and says how many had not (or not wholly) fired.
     pub fn clear_faults(&self) -> usize {
         std::mem::take(&mut lock(&self.shared.state).armed).len()
@@ -264,14 +269,16 @@ impl Proxy {
             // Until the client closes the connection, which ends this future.
             Some(What::NeverAnswer) => match std::future::pending::<Infallible>().await {},
             Some(What::KillAfter) => Err(self.kill(peer, ticket).await),
-            Some(What::EditAnswer(edit)) => {
-                response.body = edit(response.body);
-                response.headers.remove(CONTENT_LENGTH);
-                // A checksum of the body that it was.
-                response.headers.remove("x-amz-crc32");
+            Some(what) => {
+                if let Some(body) = what.on_its_way(&call, response.status, &response.body) {
+                    response.body = body;
+                    response.headers.remove(CONTENT_LENGTH);
+                    // A checksum of the body that it was.
+                    response.headers.remove("x-amz-crc32");
+                }
                 answer(response)
             }
-            _ => answer(response),
+            None => answer(response),
         }
     }
 

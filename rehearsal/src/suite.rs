@@ -19,6 +19,10 @@ pub const TARGET_REGION: &str = "ap-southeast-2";
 pub const TARGET_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-rollout";
 /// What that role's trust policy asks for.
 pub const EXTERNAL_ID: &str = "redbutton-test";
+/// Names of the log groups whose lines it may quote, in either account.
+pub const LOG_GROUPS: &str = "/ecs/*";
+/// Names of the SSM parameters that it may give images to, in either account.
+pub const PUBLISHED: &str = "/redbutton/*";
 /// The updater's name.
 pub const UPDATER: &str = "redbutton-task-definition-updater";
 
@@ -45,12 +49,19 @@ pub fn install(
     let tooling = rehearsal.tooling();
     let other = rehearsal.account(TARGET_ACCOUNT, TARGET_REGION);
     let clusters = |account: &str| format!("arn:aws:ecs:{TARGET_REGION}:{account}:cluster/test");
+    let log_groups =
+        |account: &str| format!("arn:aws:logs:{TARGET_REGION}:{account}:log-group:{LOG_GROUPS}");
+    let published =
+        |account: &str| format!("arn:aws:ssm:{TARGET_REGION}:{account}:parameter{PUBLISHED}");
 
     progress("deploying template.yaml into account 111111111111, us-east-1");
     let own_clusters = clusters(tooling.id());
+    let (own_log_groups, own_published) = (log_groups(tooling.id()), published(tooling.id()));
     let parameters = [
         ("TargetRoleArns", TARGET_ROLE),
         ("OwnAccountClusterArns", own_clusters.as_str()),
+        ("OwnAccountLogGroupArns", own_log_groups.as_str()),
+        ("OwnAccountParameterArns", own_published.as_str()),
         ("LookEverySeconds", look_every),
         ("CaBundleFile", ca_bundle()?),
     ];
@@ -66,12 +77,15 @@ pub fn install(
         workspace::root().join("templates/roles.yaml"),
         clusters(other.id()),
     );
+    let (other_log_groups, other_published) = (log_groups(other.id()), published(other.id()));
     let repositories = format!("arn:aws:ecr:{TARGET_REGION}:{}:repository/*", other.id());
     let parameters = [
         ("ToolingAccountId", tooling.id()),
         ("ExternalId", EXTERNAL_ID),
         ("ClusterArns", other_clusters.as_str()),
         ("RepositoryArns", repositories.as_str()),
+        ("LogGroupArns", other_log_groups.as_str()),
+        ("ParameterArns", other_published.as_str()),
     ];
     let stack = Stack {
         name: "redbutton-roles",

@@ -1,12 +1,15 @@
 //! The Python tools of the rehearsal, installed once into `target/tools/` from pinned requirements.
 
-use std::fs::{self, File};
+mod environment;
+
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use sha2::{Digest, Sha256};
+
+pub use environment::environment;
 
 use crate::workspace;
 
@@ -38,40 +41,7 @@ impl Tools {
             return Ok(tools);
         }
         let dir = workspace::target().join("tools");
-        fs::create_dir_all(workspace::target()).context("create the target directory")?;
-        let lock = File::create(dir.with_extension("lock")).context("create target/tools.lock")?;
-        lock.lock()
-            .context("wait for another process that installs the tools")?;
-
-        let stamp = dir.join("stamp");
-        let wanted = hex::encode(Sha256::digest(REQUIREMENTS));
-        if fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
-            return Ok(Self { dir });
-        }
-        if dir.exists() {
-            fs::remove_dir_all(&dir).context("remove the former target/tools")?;
-        }
-        progress("Installing the tools of the rehearsal into target/tools, once (a minute or two)");
-        let requirements = dir.join("requirements.txt");
-        run(
-            Command::new("python3").args(["-m", "venv"]).arg(&dir),
-            progress,
-        )
-        .context("make a virtual environment: python3 with its venv module is needed")?;
-        fs::write(&requirements, REQUIREMENTS).context("write the requirements")?;
-        let mut pip = Command::new(dir.join("bin/python"));
-        // Every package is listed, so nothing is to be resolved.
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-deps",
-        ]);
-        run(pip.arg("-r").arg(&requirements), progress)
-            .context("install the tools: is the Python package index reachable?")?;
-        fs::write(&stamp, wanted).context("write the stamp")?;
+        environment(&dir, REQUIREMENTS, progress)?;
         Ok(Self { dir })
     }
 

@@ -167,6 +167,7 @@ mod tests {
         take(state, "PutJobSuccessResult", &request, "arn").map_err(|refusal| refusal.code)
     }
 
+    // rules: 3.2.1 3.2.8
     #[test]
     fn a_job_takes_one_answer() {
         let mut state = state();
@@ -195,6 +196,7 @@ mod tests {
         assert!(state.actions[0].ended.is_none());
     }
 
+    // rules: 3.2.2
     #[test]
     fn a_token_continues() {
         let mut state = state();
@@ -209,6 +211,7 @@ mod tests {
         assert!(state.actions[0].ended.is_none());
     }
 
+    // rules: 3.2.5 3.2.8 3.2.10
     #[test]
     fn refusals() {
         let both = json!({"continuationToken": "t", "outputVariables": {}});

@@ -75,6 +75,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    // rules: 3.1.1 3.1.2 3.1.4
     #[test]
     fn the_documented_shape() {
         let expiry = Some(UNIX_EPOCH + Duration::from_millis(1_577_836_800_000));

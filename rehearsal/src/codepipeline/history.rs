@@ -226,6 +226,7 @@ mod tests {
         state
     }
 
+    // rules: 3.2.13
     #[test]
     fn lists_by_execution() {
         let request = json!({"pipelineName": "orders", "filter": {"pipelineExecutionId": "e2"}});

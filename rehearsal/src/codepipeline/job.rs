@@ -116,6 +116,13 @@ pub struct Answer {
     pub refused: Option<String>,
 }
 
+impl Answer {
+    /// Whether it ends the action: everything but a success with a token does.
+    pub fn ends(&self) -> bool {
+        self.request.get("continuationToken").is_none()
+    }
+}
+
 /// What became of an action, with all that was said on the way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {

@@ -250,6 +250,7 @@ pub(super) mod tests {
         assert!(found.contains(expected), "{found} has no {expected:?}");
     }
 
+    // rules: 3.2.5 3.2.6 3.2.7
     #[test]
     fn answers_within_the_limits_pass() {
         check("PutJobSuccessResult", json!({"jobId": ID}), "ok");
@@ -267,6 +268,7 @@ pub(super) mod tests {
         );
     }
 
+    // rules: 3.1.5 3.2.2 3.2.5 3.2.6 3.2.7
     #[test]
     fn others_are_refused_as_the_service_does() {
         let success = |more: Value| {

@@ -1,7 +1,10 @@
-"""Starts MiniStack with one more service: CodePipeline, as far as IAM is concerned.
+"""Starts MiniStack with one more service, CodePipeline, as far as IAM is concerned, and with ECS's
+deployments API in IAM's eyes.
 
 MiniStack checks the signature and the policies of such a request like those of any other and then
 answers who the caller is. The job API itself is the stand-in's (src/codepipeline.rs).
+
+And S3 answers pieces of a version, as AWS does.
 
 One operation is the rehearsal's own: `Rehearsal.Events` answers how many asynchronous invocations
 are running or wait for their retry.
@@ -13,13 +16,20 @@ import threading
 from ministack import app
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import sts
+from ministack.services import s3, sts
 
 _resource_arn = iam_actions.extract_resource_arn
+_get_object = s3._get_object
 
 
 def resource_arn(service, method, path, headers, body, *rest):
-    """What a CodePipeline action is allowed on: the pipeline; jobs have no resource but `*`."""
+    """What a CodePipeline action is allowed on: the pipeline; jobs have no resource but `*`.
+
+    And what ECS's deployments API is: MiniStack looks for a cluster's name only, and those requests
+    have ARNs instead.
+    """
+    if service == "ecs" and (arn := deployment_arn(body)):
+        return arn
     if service != "codepipeline":
         return _resource_arn(service, method, path, headers, body, *rest)
     try:
@@ -28,6 +38,16 @@ def resource_arn(service, method, path, headers, body, *rest):
     except (ValueError, KeyError, AttributeError):
         return "*"
     return f"arn:aws:codepipeline:{get_region()}:{get_account_id()}:{name}"
+
+
+def deployment_arn(body):
+    """The service deployment or revision that a request names, the first of several."""
+    try:
+        request = json.loads(body)
+        several = request.get("serviceDeploymentArns") or request.get("serviceRevisionArns")
+        return several[0] if several else request.get("serviceDeploymentArn")
+    except (ValueError, KeyError, AttributeError, TypeError):
+        return None
 
 
 async def codepipeline(method, path, headers, body, query_params):
@@ -50,7 +70,25 @@ def is_event(thread):
     return getattr(ran, "__qualname__", "").startswith("invoke_async_with_retry")
 
 
+def get_object(bucket, key, headers, query_params=None):
+    """A piece of an object whose version is named: MiniStack alone would answer all of it."""
+    status, answered, body = _get_object(bucket, key, headers, query_params)
+    wanted = headers.get("range", "")
+    if status != 200 or not wanted:
+        return status, answered, body
+    piece = s3._parse_range(wanted, len(body))
+    if piece is None:
+        return status, answered, body
+    start, end = piece
+    # A checksum is of the whole.
+    answered = {k: v for k, v in answered.items() if not k.lower().startswith("x-amz-checksum-")}
+    answered["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
+    answered["Content-Length"] = str(end + 1 - start)
+    return 206, answered, body[start:end + 1]
+
+
 iam_actions.SERVICE_TO_IAM_NAMESPACE["codepipeline"] = "codepipeline"
 iam_actions.extract_resource_arn = resource_arn
+s3._get_object = get_object
 app.SERVICE_HANDLERS["codepipeline"] = codepipeline
 app.main()

@@ -66,6 +66,9 @@ impl fmt::Debug for When {
     }
 }
 
+/// Changes the JSON that AWS answers to a call.
+pub type Rewrite = Arc<dyn Fn(&Call, &mut Value) + Send + Sync>;
+
 /// What happens to the call.
 #[derive(Clone)]
 pub enum What {
@@ -92,6 +95,9 @@ pub enum What {
     },
     /// AWS carries it out; the body of its answer is changed on the way.
     EditAnswer(Arc<dyn Fn(Bytes) -> Bytes + Send + Sync>),
+    /// AWS carries it out, as the caller may; what it grants in JSON is changed by what the call
+    /// asks for, and a refusal stays as it is.
+    RewriteAnswer(Rewrite),
 }
 
 impl What {
@@ -120,6 +126,25 @@ impl What {
             Err(_) => body,
         }))
     }
+
+    /// Plays a part that AWS has and the emulator has not: permissions are checked by the emulator,
+    /// the answer comes from `rewrite`.
+    pub fn rewrite_json(rewrite: impl Fn(&Call, &mut Value) + Send + Sync + 'static) -> Self {
+        Self::RewriteAnswer(Arc::new(rewrite))
+    }
+
+    /// The body of an answer on its way to the caller; none when it goes as it is.
+    pub(super) fn on_its_way(&self, call: &Call, status: u16, body: &Bytes) -> Option<Bytes> {
+        match self {
+            Self::EditAnswer(edit) => Some(edit(body.clone())),
+            Self::RewriteAnswer(rewrite) if status == 200 => {
+                let mut value = serde_json::from_slice(body).ok()?;
+                rewrite(call, &mut value);
+                Some(value.to_string().into())
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for What {
@@ -133,6 +158,7 @@ impl fmt::Debug for What {
             Self::KillAfter => f.write_str("KillAfter"),
             Self::Answer { status, .. } => write!(f, "Answer({status})"),
             Self::EditAnswer(_) => f.write_str("EditAnswer"),
+            Self::RewriteAnswer(_) => f.write_str("RewriteAnswer"),
         }
     }
 }
@@ -253,6 +279,24 @@ mod tests {
         let mut armed = armed(When::next("sts", "AssumeRole"), 2);
         let mut fires = || fire(&mut armed, &call(0, "sts", "AssumeRole")).is_some();
         assert_eq!([fires(), fires(), fires()], [true, true, false]);
+    }
+
+    #[test]
+    fn an_answer_is_rewritten_by_what_was_asked_for_and_a_refusal_is_not() {
+        let what = What::rewrite_json(|call, answer| {
+            answer["asked"] = call.request_json()["for"].clone();
+        });
+        let call = Call {
+            request: Bytes::from_static(b"{\"for\":\"this\"}"),
+            ..call(0, "ecs", "X")
+        };
+        let goes = |status, body: &'static str| {
+            let body = what.on_its_way(&call, status, &Bytes::from_static(body.as_bytes()));
+            body.map(|body| String::from_utf8_lossy(&body).into_owned())
+        };
+        assert_eq!(goes(200, "{}").as_deref(), Some("{\"asked\":\"this\"}"));
+        assert_eq!(goes(400, "{}"), None);
+        assert_eq!(goes(200, "no JSON"), None);
     }
 
     #[test]

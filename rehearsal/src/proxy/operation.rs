@@ -153,6 +153,10 @@ mod tests {
             "AmazonEC2ContainerServiceV20141113.UpdateService",
         )];
         check("ecs", "POST", "/", &target, "{}", "UpdateService");
+        let target = [("x-amz-target", "AmazonSSM.PutParameter")];
+        check("ssm", "POST", "/", &target, "{}", "PutParameter");
+        let target = [("x-amz-target", "Logs_20140328.GetLogEvents")];
+        check("logs", "POST", "/", &target, "{}", "GetLogEvents");
         check(
             "sts",
             "POST",
