@@ -243,6 +243,7 @@ mod tests {
                "sessionToken": "t0ken-canary", "expirationTime": 1_790_000_000_000_u64})
     }
 
+    // rules: 3.1.1 3.1.2 3.1.3
     #[test]
     fn every_documented_field_is_read_and_unknown_ones_do_no_harm() {
         let job = Job::parse(&event(json!({
@@ -263,6 +264,7 @@ mod tests {
         assert!(job.encryption_key.is_some());
     }
 
+    // rules: 3.1.1 3.1.6
     #[test]
     fn absent_optional_fields_are_none() {
         let job = Job::parse(&event(json!({"artifactCredentials": credentials()})))
@@ -271,6 +273,7 @@ mod tests {
         assert!(job.user_parameters.is_none() && job.token.is_none() && job.inputs.is_empty());
     }
 
+    // rules: 3.1.7 3.2.1
     #[test]
     fn a_damaged_event_can_still_be_answered_and_quotes_no_value() {
         for data in [
@@ -289,6 +292,7 @@ mod tests {
         }
     }
 
+    // rules: 3.1.5
     #[test]
     fn ids_are_those_that_the_api_accepts() {
         assert!(JobId::parse(ID).is_some());

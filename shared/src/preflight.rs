@@ -1,14 +1,24 @@
 //! What is found before the first write: all of it at once, each with what to change or to allow.
 
-use crate::names::Account;
+mod times;
+
+pub use times::times;
+
+use serde_json::Value;
+
+use crate::names::{Account, short};
 use crate::rollout::seen::Service;
-use crate::rollout_file::target::ServiceTarget;
+use crate::rollout_file::images::Image;
+use crate::rollout_file::target::{OneOff, Target};
 use crate::task_definition::{TaskDefinition, foreign};
 
 /// `allow` entry for a service that a CloudFormation stack owns.
 pub const STACK_OWNED: &str = "stackOwned";
 /// `allow` entry for a service that runs nothing.
 pub const DESIRED_COUNT_ZERO: &str = "desiredCountZero";
+
+/// `allow` entry that leaves containers which exit at their start to ECS's circuit breaker.
+pub const EXIT_AT_START: &str = "exitAtStart";
 
 /// Findings about the service itself (CONTRACTS 3.5.18 to 3.5.20).
 pub fn service(service: &Service, allow: &[String]) -> Vec<String> {
@@ -33,12 +43,6 @@ pub fn service(service: &Service, allow: &[String]) -> Vec<String> {
             "its deployment controller is {other}: whatever manages its task sets has to release \
              it; redbutton rolls out services of the ECS controller"
         )),
-    }
-    if !matches!(service.strategy.as_str(), "" | "ROLLING") {
-        findings.push(format!(
-            "its deployment strategy is {}: this version proves rolling deployments only",
-            service.strategy
-        ));
     }
     if let Some(stack) = service.stack.as_deref().filter(|_| !allowed(STACK_OWNED)) {
         findings.push(format!(
@@ -66,7 +70,7 @@ pub fn service(service: &Service, allow: &[String]) -> Vec<String> {
 /// Findings about the task definition: what points to another account or region (3.5.23).
 pub fn task_definition(
     definition: &TaskDefinition,
-    target: &ServiceTarget,
+    target: &Target,
     account: &Account,
     allow: &[String],
 ) -> Vec<String> {
@@ -80,10 +84,77 @@ pub fn task_definition(
     foreign.into_iter().map(finding).collect()
 }
 
+/// `allow` entry for tags that ECS does not resolve to one digest per deployment.
+pub const FLOATING_TAG: &str = "floatingTag";
+
+/// Images by a tag that nobody pins: neither redbutton, which has pinned what was handed in and is in
+/// ECR, nor ECS, which is told not to (CONTRACTS 3.5.24). Tasks of one deployment may run different
+/// images then.
+pub fn floating(definition: &TaskDefinition, allow: &[String]) -> Vec<String> {
+    let off = |name: &str| {
+        let containers = definition.body().get("containerDefinitions");
+        let mut each = containers.and_then(Value::as_array).into_iter().flatten();
+        each.any(|container| {
+            container.get("name").and_then(Value::as_str) == Some(name)
+                && container.get("versionConsistency").and_then(Value::as_str) == Some("disabled")
+        })
+    };
+    let unpinned = |image: &str| Image::parse(image).is_some_and(|image| image.digest.is_none());
+    if allow.iter().any(|entry| entry == FLOATING_TAG) {
+        return Vec::new();
+    }
+    let images = definition.images();
+    let floating = images
+        .iter()
+        .filter(|(name, image)| unpinned(image) && off(name));
+    floating
+        .map(|(name, image)| {
+            format!(
+                "container {name:?} has versionConsistency disabled, and its image {image} is a \
+                 tag that nobody pins: tasks of one deployment may run different images. Write its \
+                 digest, or write \"{FLOATING_TAG}\" into \"allow\""
+            )
+        })
+        .collect()
+}
+
+/// Findings about the order: what begins later finds the service as it was checked.
+pub fn delayed(target: &Target, service: &Service) -> Vec<String> {
+    let last = service.last_finished().map(|last| &last.task_definition);
+    match service.primary() {
+        Some(primary) if !target.after.is_empty() && last != Some(&primary.task_definition) => {
+            vec![format!(
+                "somebody else is rolling out {}, and this target begins only after others: let \
+                 that rollout end first",
+                short(&primary.task_definition)
+            )]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Findings about a one-off task: the container whose command and exit code are meant.
+pub fn one_off(task: &OneOff, definition: &TaskDefinition) -> Vec<String> {
+    let containers = definition.containers();
+    match &task.container {
+        Some(name) if !containers.contains(&name.as_str()) => vec![format!(
+            "container: no container is named {name:?}; there are: {}",
+            containers.join(", ")
+        )],
+        None if containers.len() > 1 => vec![format!(
+            "container: is missing; name the one whose exit code counts: {}",
+            containers.join(", ")
+        )],
+        _ => Vec::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::seen::Deployment;
+    use crate::rollout::seen::{Deployment, RolloutState};
+    use crate::rollout_file::RolloutFile;
+    use serde_json::json;
 
     fn fit() -> Service {
         Service {
@@ -108,6 +179,7 @@ mod tests {
         }
     }
 
+    // rules: 3.5.18 3.5.20
     #[test]
     fn what_cannot_be_rolled_out_is_found_before_the_first_write() {
         check(|_| {}, &[], None);
@@ -119,11 +191,6 @@ mod tests {
             Some("CodeDeployToECS"),
         );
         check(|s| s.controller = "EXTERNAL".into(), &[], Some("EXTERNAL"));
-        check(
-            |s| s.strategy = "BLUE_GREEN".into(),
-            &[],
-            Some("BLUE_GREEN"),
-        );
         check(
             |s| s.stack = Some("web-stack".into()),
             &[],
@@ -151,5 +218,73 @@ mod tests {
         seen.stack = Some("s".into());
         seen.desired = 0;
         assert_eq!(service(&seen, &[]).len(), 3);
+    }
+
+    // rules: 3.5.24
+    #[test]
+    fn a_tag_that_nobody_pins_is_refused() {
+        let find = |image: &str, consistency: &str, allow: &[&str]| {
+            let container =
+                json!({"name": "web", "image": image, "versionConsistency": consistency});
+            let file = json!({"family": "web", "containerDefinitions": [container]});
+            let definition = TaskDefinition::from_file(file.to_string().as_bytes()).unwrap();
+            let allow: Vec<String> = allow.iter().map(|entry| (*entry).to_owned()).collect();
+            floating(&definition, &allow).len()
+        };
+        let digest = format!("docker.io/web@sha256:{}", "a".repeat(64));
+        assert_eq!(find("docker.io/web:v2", "disabled", &[]), 1);
+        assert_eq!(find("docker.io/web:v2", "enabled", &[]), 0);
+        assert_eq!(find("docker.io/web:v2", "disabled", &["floatingTag"]), 0);
+        assert_eq!(find(&digest, "disabled", &[]), 0);
+    }
+
+    #[test]
+    fn a_one_off_task_names_the_container_that_counts() {
+        let definition = |containers: &[&str]| {
+            let containers: Vec<_> = containers
+                .iter()
+                .map(|name| json!({"name": name, "image": "i"}))
+                .collect();
+            let file = json!({"family": "web", "containerDefinitions": containers});
+            TaskDefinition::from_file(file.to_string().as_bytes()).unwrap()
+        };
+        let task = |container: Option<&str>| OneOff {
+            like: "web".into(),
+            command: None,
+            container: container.map(str::to_owned),
+            environment: Vec::new(),
+        };
+        let two = definition(&["web", "proxy"]);
+        assert_eq!(one_off(&task(Some("proxy")), &two).len(), 0);
+        assert_eq!(one_off(&task(None), &definition(&["web"])).len(), 0);
+        assert!(one_off(&task(None), &two).join("").contains("web, proxy"));
+        assert!(
+            one_off(&task(Some("wbe")), &two)
+                .join("")
+                .contains("\"wbe\"")
+        );
+    }
+
+    #[test]
+    fn what_begins_later_finds_no_rollout_of_others() {
+        let file = RolloutFile::from_value(&json!({"region": "ap-southeast-2", "targets": [
+            {"service": "api", "cluster": "test"},
+            {"service": "web", "cluster": "test", "after": "api"},
+        ]}))
+        .unwrap();
+        let mut busy = fit();
+        busy.deployments = ["web:9", "web:8"]
+            .into_iter()
+            .enumerate()
+            .map(|(n, definition)| Deployment {
+                primary: n == 0,
+                task_definition: definition.into(),
+                state: RolloutState::parse(Some(if n == 0 { "IN_PROGRESS" } else { "COMPLETED" })),
+                ..Default::default()
+            })
+            .collect();
+        assert_eq!(delayed(&file.targets[0], &busy).len(), 0);
+        assert!(delayed(&file.targets[1], &busy).join("").contains("web:9"));
+        assert_eq!(delayed(&file.targets[1], &fit()).len(), 0);
     }
 }

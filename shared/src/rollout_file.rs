@@ -5,6 +5,7 @@
 
 mod door;
 pub mod images;
+mod order;
 pub mod target;
 pub mod written;
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::error::Failure;
 use crate::job::is_uuid;
 use door::{Door, Rule, Wrongs};
-use target::{Defaults, ServiceTarget};
+use target::{Defaults, Target, Unordered};
 
 /// UserParameters of the task-definition-updater.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +70,8 @@ impl std::fmt::Display for Place {
 /// A rollout: what to bring where, and how long it may take.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloutFile {
-    /// What changes.
-    pub target: ServiceTarget,
+    /// What changes: one to ten targets, as they are written.
+    pub targets: Vec<Target>,
     /// Image files; none means `imagedefinitions.json` of the first artifact that has it.
     pub images: Vec<Place>,
     /// Minutes without progress until the rollout has failed.
@@ -83,7 +84,12 @@ pub struct RolloutFile {
     pub on_failure: OnFailure,
     /// Exceptions from what is refused by default, each written as the refusal names it.
     pub allow: Vec<String>,
+    /// Containers and the SSM parameters that receive their images once they serve.
+    pub publish: Vec<(String, String)>,
 }
+
+/// What one action takes: as many as one `DescribeServices` does (CONTRACTS 3.5.8).
+pub const MOST_TARGETS: usize = 10;
 
 /// What a failed rollout leaves behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,56 +213,64 @@ impl RolloutFile {
             .into_iter()
             .map(str::to_owned)
             .collect();
-        let images = match door.value("images") {
-            Some(Value::Array(_)) => door.texts("images", PLACE),
-            _ => door.text("images", PLACE).into_iter().collect(),
-        };
+        let images = door.one_or_several("images", PLACE);
         let images = images.into_iter().filter_map(Place::parse).collect();
+        let publish = door.map("publishImage");
+        for (container, parameter) in &publish {
+            if !is_parameter_name(parameter) {
+                door.wrong(
+                    &format!("publishImage.{container}"),
+                    format!("must be the name of an SSM parameter such as \"/web/image\", not {parameter:?}"),
+                );
+            }
+        }
         let defaults = Defaults::through(&mut door);
-        let target = Self::target(&mut door, &defaults);
+        let targets = Self::targets(&mut door, &defaults);
         Some(Self {
-            target: target?,
+            targets: targets?,
             images,
             stall_minutes,
             timeout_minutes,
             rollback_minutes,
             on_failure,
             allow,
+            publish,
         })
     }
 
-    fn target(door: &mut Door<'_>, defaults: &Defaults) -> Option<ServiceTarget> {
-        let targets = match door.value("targets") {
-            Some(Value::Array(targets)) => targets,
-            Some(_) => {
-                door.wrong("targets", "must be a list with one target");
-                return None;
-            }
-            None => {
-                door.wrong("targets", "is missing; it must be a list with one target");
-                return None;
-            }
+    fn targets(door: &mut Door<'_>, defaults: &Defaults) -> Option<Vec<Target>> {
+        let problem = format!("must be a list of 1 to {MOST_TARGETS} targets");
+        let Some(targets) = door.value("targets").and_then(Value::as_array) else {
+            door.wrong("targets", problem);
+            return None;
         };
         let path = door.at("targets");
-        let mut parsed: Vec<Option<ServiceTarget>> = targets
+        let parsed: Vec<Option<Unordered>> = targets
             .iter()
             .enumerate()
             .map(|(n, target)| {
-                ServiceTarget::through(target, &format!("{path}[{n}]"), defaults, door.wrongs())
+                Unordered::through(target, &format!("{path}[{n}]"), defaults, door.wrongs())
             })
             .collect();
-        if targets.len() != 1 {
-            door.wrong(
-                "targets",
-                format!(
-                    "must have one target, not {}; for more, put one action per target into the \
-                     stage, with the same runOrder to run side by side",
-                    targets.len()
-                ),
+        if !(1..=MOST_TARGETS).contains(&targets.len()) {
+            let problem = format!(
+                "{problem}, not {}; for more, put another action into the stage",
+                targets.len()
             );
+            door.wrong("targets", problem);
         }
-        parsed.pop().flatten()
+        // Names are looked up once all targets could be read.
+        let parsed: Vec<Unordered> = parsed.into_iter().collect::<Option<_>>()?;
+        Some(order::ordered(parsed, &path, door.wrongs()))
     }
+}
+
+/// Letters, digits and `.-_/`, at most 1,011 characters (bc:ssm PutParameter).
+fn is_parameter_name(text: &str) -> bool {
+    (1..=1_011).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_/".contains(&b))
 }
 
 #[cfg(test)]

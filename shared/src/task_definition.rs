@@ -2,11 +2,14 @@
 //! (CONTRACTS 3.5.1 to 3.5.6).
 
 pub mod foreign;
+mod images;
+
+pub use images::put_images;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::rollout_file::images::{Image, ImageFile};
+use crate::names::short;
 
 /// What ECS adds to a description and `RegisterTaskDefinition` does not take (3.5.2).
 const READ_ONLY: [&str; 9] = [
@@ -27,6 +30,9 @@ pub mod tag {
     pub const OPERATION: &str = "redbutton:operation";
     /// The id of the job that began it: another one for a retry, the same for a duplicate.
     pub const ATTEMPT: &str = "redbutton:attempt";
+    /// `family:revision` of what served before: a delivery that comes after ours has finished can
+    /// still go back to it. Absent where targets that share the revision served different ones.
+    pub const WAS: &str = "redbutton:was";
     /// sha256 of the content that was sent.
     pub const SHA256: &str = "redbutton:sha256";
 }
@@ -52,6 +58,17 @@ pub struct Described {
     pub active: bool,
     /// What it was registered from.
     pub definition: TaskDefinition,
+}
+
+/// Where a container's log goes: `awslogs`. Without a prefix a stream's name cannot be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    /// The log group.
+    pub group: String,
+    /// Its region, unless it is the task's.
+    pub region: Option<String>,
+    /// Streams are called `prefix/container/task id`.
+    pub prefix: String,
 }
 
 impl Described {
@@ -155,88 +172,6 @@ impl TaskDefinition {
             .collect()
     }
 
-    /// Puts images into the containers they name, and into placeholders `<IMAGE1_NAME>`. Nothing
-    /// else changes. The error is everything that does not fit.
-    pub fn put_images(&mut self, files: &[ImageFile]) -> Result<(), Vec<String>> {
-        let mut wrongs = Vec::new();
-        let known = self.containers().join(", ");
-        let mut details = 0;
-        let mut named: Vec<(&str, &Image)> = Vec::new();
-        for file in files {
-            match file {
-                ImageFile::Definitions(images) => {
-                    for (name, image) in images {
-                        if named.iter().any(|(other, _)| other == name) {
-                            wrongs.push(format!("container {name:?} is named by two image files"));
-                        }
-                        named.push((name, image));
-                    }
-                }
-                ImageFile::Detail(image) => {
-                    details += 1;
-                    if let Err(wrong) = self.fill(&format!("<IMAGE{details}_NAME>"), image) {
-                        wrongs.push(wrong);
-                    }
-                }
-            }
-        }
-        for (name, image) in named {
-            match self.container_mut(name) {
-                Some(container) => {
-                    container.insert("image".into(), Value::String(image.to_string()));
-                }
-                None => wrongs.push(format!(
-                    "no container is named {name:?}; there are: {known}"
-                )),
-            }
-        }
-        for (name, image) in self.images() {
-            if Image::parse(image).is_none() {
-                wrongs.push(format!(
-                    "container {name:?} has the image {image:?}, which is none"
-                ));
-            }
-        }
-        if wrongs.is_empty() {
-            Ok(())
-        } else {
-            Err(wrongs)
-        }
-    }
-
-    /// One image by its place: a placeholder, or the only container there is.
-    fn fill(&mut self, placeholder: &str, image: &Image) -> Result<(), String> {
-        let names: Vec<String> = self
-            .containers()
-            .iter()
-            .map(|name| (*name).to_owned())
-            .collect();
-        let held: Vec<String> = self
-            .images()
-            .iter()
-            .filter(|(_, held)| *held == placeholder)
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        let fill = match (held.as_slice(), names.as_slice()) {
-            ([], [only]) => vec![only.clone()],
-            ([], _) => {
-                return Err(format!(
-                    "imageDetail.json names no container, and no container has the image \
-                     {placeholder:?}; write the placeholder into the task definition file, or \
-                     use imagedefinitions.json (containers: {})",
-                    names.join(", ")
-                ));
-            }
-            (held, _) => held.to_vec(),
-        };
-        for name in fill {
-            if let Some(container) = self.container_mut(&name) {
-                container.insert("image".into(), Value::String(image.to_string()));
-            }
-        }
-        Ok(())
-    }
-
     /// Replaces images by what `pin` makes of them.
     pub fn pin(&mut self, pin: impl Fn(&str) -> Option<String>) {
         let names: Vec<String> = self
@@ -264,6 +199,22 @@ impl TaskDefinition {
             .iter_mut()
             .filter_map(Value::as_object_mut)
             .find(|container| container.get("name").and_then(Value::as_str) == Some(name))
+    }
+
+    /// Where a container's log goes, when that is CloudWatch Logs.
+    pub fn log_of(&self, container: &str) -> Option<Log> {
+        let containers = self.body.get("containerDefinitions")?.as_array()?;
+        let container = containers
+            .iter()
+            .find(|one| one.get("name").and_then(Value::as_str) == Some(container))?;
+        let log = container.get("logConfiguration")?;
+        let option = |name: &str| Some(log.get("options")?.get(name)?.as_str()?.to_owned());
+        (log.get("logDriver")?.as_str()? == "awslogs").then_some(())?;
+        Some(Log {
+            group: option("awslogs-group")?,
+            region: option("awslogs-region"),
+            prefix: option("awslogs-stream-prefix")?,
+        })
     }
 
     /// sha256 of the content and the owner's tags, in hex. The order of keys does not matter.
@@ -294,8 +245,16 @@ impl TaskDefinition {
     }
 
     /// The input of `RegisterTaskDefinition`: the content, the owner's tags, and ours.
-    pub fn register_input(&self, operation: &str, attempt: &str) -> Result<Value, String> {
+    /// `was` is the ARN of what serves before.
+    pub fn register_input(
+        &self,
+        operation: &str,
+        attempt: &str,
+        was: Option<&str>,
+    ) -> Result<Value, String> {
         let mut tags = self.own_tags();
+        let was = was.map(short).filter(|was| was.len() <= 256);
+        tags.extend(was.map(|was| (tag::WAS.to_owned(), was.to_owned())));
         tags.extend([
             (tag::OPERATION.to_owned(), operation.to_owned()),
             (tag::ATTEMPT.to_owned(), attempt.to_owned()),
@@ -303,8 +262,8 @@ impl TaskDefinition {
         ]);
         if tags.len() > 50 {
             return Err(format!(
-                "the task definition has {} tags, and ECS allows 50 with the three that redbutton adds",
-                tags.len() - 3
+                "the task definition has {} tags, and ECS allows 50 with the four that redbutton adds",
+                self.own_tags().len()
             ));
         }
         let mut input = self.body.clone();

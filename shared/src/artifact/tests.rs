@@ -79,6 +79,7 @@ fn a_missing_file_is_named_with_what_there_is() {
     );
 }
 
+// rules: 3.1.11
 #[test]
 fn each_bound_refuses() {
     let small = Limits {
@@ -106,6 +107,7 @@ fn each_bound_refuses() {
     }
 }
 
+// rules: 3.1.11
 #[test]
 fn two_entries_of_one_name_are_refused() {
     let mut bytes = zipped(&[("a.json", b"1"), ("b.json", b"2")]);
@@ -120,6 +122,7 @@ fn two_entries_of_one_name_are_refused() {
     assert!(error.contains("same name"), "{error}");
 }
 
+// rules: 3.1.11
 #[test]
 fn an_encrypted_file_is_refused() {
     let mut bytes = zipped(&[("a.json", b"1")]);
@@ -146,6 +149,7 @@ fn what_is_no_zip_is_said_to_be_none() {
 }
 
 proptest! {
+    // rules: 3.1.11
     #[test]
     fn a_damaged_zip_never_panics_and_always_ends(
         at in 0usize..260, byte: u8, cut in 0usize..260,

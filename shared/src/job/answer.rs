@@ -171,6 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        // rules: 3.2.7
         #[test]
         fn any_failure_message_is_accepted(message in "\\PC{0,7000}") {
             let Answer::Failure { message, .. } =
@@ -179,6 +180,7 @@ mod tests {
             prop_assert!((1..=5_000).contains(&message.encode_utf16().count()));
         }
 
+        // rules: 3.2.7
         #[test]
         fn cutting_keeps_the_beginning_and_whole_characters(text in "\\PC{0,40}", limit in 1usize..30) {
             let cut = cut(&text, limit);
@@ -187,6 +189,7 @@ mod tests {
             prop_assert!(text.starts_with(kept));
         }
 
+        // rules: 3.2.5
         #[test]
         fn variables_fit_the_total(sizes in proptest::collection::vec(0usize..90_000, 0..5)) {
             let variables = sizes.iter().enumerate()
@@ -200,6 +203,7 @@ mod tests {
         }
     }
 
+    // rules: 3.2.5 3.2.6
     #[test]
     fn outputs_go_with_the_last_answer_only() {
         let outcome = Outcome::InProgress {
@@ -222,6 +226,7 @@ mod tests {
         );
     }
 
+    // rules: 3.2.2
     #[test]
     fn a_token_that_does_not_fit_is_a_failure_and_not_a_crash() {
         for token in [String::new(), "x".repeat(2_049)] {
@@ -234,6 +239,7 @@ mod tests {
         }
     }
 
+    // rules: 3.2.5
     #[test]
     fn a_name_that_the_api_refuses_is_left_out() {
         let variables = BTreeMap::from([

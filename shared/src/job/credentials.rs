@@ -53,6 +53,7 @@ impl Credentials {
 mod tests {
     use super::*;
 
+    // rules: 3.2.7
     #[test]
     fn scrubbing_removes_secret_and_token_wherever_they_stand() {
         let credentials: Credentials = serde_json::from_str(

@@ -1,7 +1,7 @@
 //! Rollout state ⇄ continuation token: versioned, bound to execution and targets, at most 2,048
 //! characters, no secret in it (CONTRACTS 3.2.2).
 //!
-//! `rb1.<first 8 hex digits of the JSON's sha256>.<compact JSON>`: readable where a person meets
+//! `rb2.<first 8 hex digits of the JSON's sha256>.<compact JSON>`: readable where a person meets
 //! it, and a third shorter than base64 would be. The checksum finds damage, not forgery: whoever
 //! can write a token can answer the job anyway. A new version of the form is read beside the one
 //! before it, so that an upgrade in the middle of a rollout goes on.
@@ -10,40 +10,55 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::{TOKEN_LIMIT, cut};
-use crate::error::Failure;
-use crate::rollout::State;
+use crate::error::{Failure, FailureKind};
 use crate::rollout::watch::{Phase, Progress, Watch};
+use crate::rollout::{State, Turn};
 
-const VERSION: &str = "rb1";
+const VERSION: &str = "rb2";
+/// The version before: one target, whose way back has a time of its own.
+const VERSION_BEFORE: &str = "rb1";
 
-/// The state of version 1, in as few letters as it takes.
+/// The state, in as few letters as it takes.
 #[derive(Serialize, Deserialize)]
 struct Wire {
     b: String,
     a: String,
     s: u64,
     t: Vec<WireWatch>,
+    /// Beginnings of task definition ARNs: `region:account`, or whole where they are others than
+    /// `arn:aws:ecs:region:account:task-definition/`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    x: Vec<String>,
+    /// Turned round: seconds after the start, the target's place, the kind of failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    f: Option<(u64, usize, u8)>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct WireWatch {
-    /// ARN up to and including `task-definition/`, when it differs from the first target's.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    /// Version 1: ARN up to and including `task-definition/`.
+    #[serde(default, skip_serializing)]
     p: String,
+    /// Place of its ARN's beginning among all of them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    i: usize,
     /// `family:revision` that we released.
     n: String,
     /// `family:revision` before, or `:revision` in the same family; empty for none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     w: String,
-    /// Deployment id, without `ecs-svc/`.
+    /// Deployment id, without `ecs-svc/`; any other id after a `=`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     d: String,
     /// Unchanged.
     #[serde(default, skip_serializing_if = "is_default")]
     u: bool,
-    /// Going back: since, seconds after the start, and whether we asked.
+    /// Going back: in version 1 since when, seconds after the start; and whether we asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     k: Option<(u64, bool)>,
+    /// Phase, when it is neither forward nor back: `w`aiting, `s`erved, s`t`uck.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    h: Option<char>,
     /// Progress: balance, and when, seconds after the start.
     #[serde(default, skip_serializing_if = "is_default")]
     g: (i64, u64),
@@ -63,8 +78,16 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// is for [`answer`](super::answer::answer) to refuse.
 pub fn encode(state: &State) -> String {
     let mut token = String::new();
-    for cause_limit in [600, 200, 80, 20, 0] {
-        token = encode_with(state, cause_limit);
+    // The cause of the failure that turned it round is the one that everybody asks for.
+    for limits in [
+        (900, 600),
+        (900, 200),
+        (600, 80),
+        (300, 20),
+        (80, 1),
+        (1, 1),
+    ] {
+        token = encode_with(state, limits);
         if token.len() <= TOKEN_LIMIT {
             break;
         }
@@ -72,54 +95,107 @@ pub fn encode(state: &State) -> String {
     token
 }
 
-fn encode_with(state: &State, cause_limit: usize) -> String {
-    let first = state
-        .targets
-        .first()
-        .map(|watch| split(&watch.became).0.to_owned());
-    let after = |at: u64| at.saturating_sub(state.started);
-    let targets = state.targets.iter().enumerate().map(|(n, watch)| {
-        let (prefix, name) = split(&watch.became);
-        let family = name.rsplit_once(':').map_or("", |(family, _)| family);
-        let was = watch
-            .was
-            .as_deref()
-            .map(|was| split(was).1)
-            .unwrap_or_default();
-        let same_family = was
-            .strip_prefix(family)
-            .filter(|rest| rest.starts_with(':'));
-        WireWatch {
-            p: if n > 0 && first.as_deref() == Some(prefix) {
-                String::new()
-            } else {
-                prefix.to_owned()
+/// Whether the state of these targets, each by region, account and family, will fit the token
+/// whatever comes: with the longest ids, times and revisions, and causes cut to nothing.
+pub fn will_fit<'a>(
+    state: &State,
+    targets: impl Iterator<Item = ((&'a str, &'a str), &'a str)>,
+) -> bool {
+    let longest = |((region, account), family): ((&str, &str), &str)| {
+        let arn = |revision: u32| {
+            format!("arn:aws:ecs:{region}:{account}:task-definition/{family}:{revision}")
+        };
+        Watch {
+            was: Some(arn(99_998)),
+            became: arn(99_999),
+            deployment: "x".repeat(33),
+            phase: Phase::Back { asked: true },
+            cause: Some("…".into()),
+            progress: Progress {
+                balance: -1_000_000,
+                at: state.started + 80_000,
             },
-            n: name.to_owned(),
-            w: same_family.unwrap_or(was).to_owned(),
-            d: watch
-                .deployment
-                .strip_prefix("ecs-svc/")
-                .unwrap_or(&watch.deployment)
-                .to_owned(),
-            u: watch.unchanged,
-            k: match watch.phase {
-                Phase::Forward => None,
-                Phase::Back { since, asked } => Some((after(since), asked)),
-            },
-            g: (watch.progress.balance, after(watch.progress.at)),
-            q: after(watch.asked_stopped),
-            c: watch
-                .cause
-                .as_ref()
-                .map(|cause| cut(cause, cause_limit.max(1))),
+            asked_stopped: state.started + 80_000,
+            ..Watch::default()
         }
-    });
+    };
+    let whole = State {
+        targets: targets.map(longest).collect(),
+        turned: Some(Turn {
+            since: state.started + 80_000,
+            target: 9,
+            kind: FailureKind::SystemUnavailable,
+        }),
+        ..state.clone()
+    };
+    encode(&whole).len() <= TOKEN_LIMIT
+}
+
+/// `limits`: characters of the first cause, and of the others.
+fn encode_with(state: &State, limits: (usize, usize)) -> String {
+    let mut beginnings: Vec<String> = Vec::new();
+    let after = |at: u64| at.saturating_sub(state.started);
+    // 0 is for what never was; what was in the first second was in the second one as well.
+    let when = |at: u64| if at == 0 { 0 } else { after(at).max(1) };
+    let targets: Vec<WireWatch> = state
+        .targets
+        .iter()
+        .enumerate()
+        .map(|(n, watch)| {
+            let (prefix, name) = split(&watch.became);
+            let beginning = shortened(prefix);
+            let place = beginnings.iter().position(|known| *known == beginning);
+            let i = place.unwrap_or_else(|| {
+                beginnings.push(beginning);
+                beginnings.len() - 1
+            });
+            let first = state.turned.is_some_and(|turn| turn.target == n);
+            let cause_limit = if first { limits.0 } else { limits.1 };
+            let family = name.rsplit_once(':').map_or("", |(family, _)| family);
+            let was = watch
+                .was
+                .as_deref()
+                .map(|was| split(was).1)
+                .unwrap_or_default();
+            let same_family = was
+                .strip_prefix(family)
+                .filter(|rest| rest.starts_with(':'));
+            WireWatch {
+                p: String::new(),
+                i,
+                n: name.to_owned(),
+                w: same_family.unwrap_or(was).to_owned(),
+                d: match watch.deployment.strip_prefix("ecs-svc/") {
+                    Some(id) => id.to_owned(),
+                    None if watch.deployment.is_empty() => String::new(),
+                    None => format!("={}", watch.deployment),
+                },
+                u: watch.unchanged,
+                k: match watch.phase {
+                    Phase::Back { asked } => Some((0, asked)),
+                    _ => None,
+                },
+                h: match watch.phase {
+                    Phase::Waiting => Some('w'),
+                    Phase::Served => Some('s'),
+                    Phase::Stuck => Some('t'),
+                    Phase::Forward | Phase::Back { .. } => None,
+                },
+                g: (watch.progress.balance, when(watch.progress.at)),
+                q: when(watch.asked_stopped),
+                c: watch.cause.as_ref().map(|cause| cut(cause, cause_limit)),
+            }
+        })
+        .collect();
     let wire = Wire {
         b: state.binding.clone(),
         a: state.attempt.clone(),
         s: state.started,
-        t: targets.collect(),
+        t: targets,
+        x: beginnings,
+        f: state
+            .turned
+            .map(|turn| (after(turn.since), turn.target, code(turn.kind))),
     };
     // Plain structs of strings and numbers always serialise.
     let json = serde_json::to_string(&wire).unwrap_or_default();
@@ -136,7 +212,7 @@ pub fn decode(token: &str, binding: &str) -> Result<State, Failure> {
     };
     let mut parts = token.splitn(3, '.');
     let version = parts.next().unwrap_or_default();
-    if version != VERSION {
+    if version != VERSION && version != VERSION_BEFORE {
         let newer = version
             .strip_prefix("rb")
             .is_some_and(|v| v.parse::<u32>().is_ok());
@@ -169,6 +245,18 @@ impl Wire {
             .map(|watch| watch.p.clone())
             .unwrap_or_default();
         let started = self.s;
+        let beginnings: Vec<String> = self.x.iter().map(|short| lengthened(short)).collect();
+        // Version 1 has one target: when it goes back, it turned the rollout round.
+        let before = self
+            .t
+            .first()
+            .and_then(|watch| watch.k)
+            .map(|k| (k.0, 0, 0));
+        let turned = self.f.or(before).map(|(since, target, kind)| Turn {
+            since: started.saturating_add(since),
+            target,
+            kind: kind_of(kind),
+        });
         let at = |after: u64| {
             if after == 0 {
                 0
@@ -177,7 +265,11 @@ impl Wire {
             }
         };
         let targets = self.t.into_iter().map(|wire| {
-            let prefix = if wire.p.is_empty() { &first } else { &wire.p };
+            let prefix = match beginnings.get(wire.i) {
+                Some(beginning) => beginning,
+                None if wire.p.is_empty() => &first,
+                None => &wire.p,
+            };
             let family = wire.n.rsplit_once(':').map_or("", |(family, _)| family);
             let was = match wire.w.as_str() {
                 "" => None,
@@ -187,18 +279,18 @@ impl Wire {
             Watch {
                 was,
                 became: format!("{prefix}{}", wire.n),
-                deployment: if wire.d.is_empty() {
-                    wire.d
-                } else {
-                    format!("ecs-svc/{}", wire.d)
+                deployment: match wire.d.strip_prefix('=') {
+                    Some(id) => id.to_owned(),
+                    None if wire.d.is_empty() => wire.d,
+                    None => format!("ecs-svc/{}", wire.d),
                 },
                 unchanged: wire.u,
-                phase: match wire.k {
-                    None => Phase::Forward,
-                    Some((since, asked)) => Phase::Back {
-                        since: started.saturating_add(since),
-                        asked,
-                    },
+                phase: match (wire.k, wire.h) {
+                    (Some((_, asked)), _) => Phase::Back { asked },
+                    (None, Some('w')) => Phase::Waiting,
+                    (None, Some('s')) => Phase::Served,
+                    (None, Some('t')) => Phase::Stuck,
+                    (None, _) => Phase::Forward,
                 },
                 cause: wire.c,
                 progress: Progress {
@@ -213,8 +305,46 @@ impl Wire {
             attempt: self.a,
             started,
             targets: targets.collect(),
+            turned,
         }
     }
+}
+
+const KINDS: [FailureKind; 6] = [
+    FailureKind::JobFailed,
+    FailureKind::ConfigurationError,
+    FailureKind::PermissionError,
+    FailureKind::RevisionOutOfSync,
+    FailureKind::RevisionUnavailable,
+    FailureKind::SystemUnavailable,
+];
+
+fn code(kind: FailureKind) -> u8 {
+    let place = KINDS.iter().position(|known| *known == kind);
+    place
+        .and_then(|place| u8::try_from(place).ok())
+        .unwrap_or_default()
+}
+
+fn kind_of(code: u8) -> FailureKind {
+    KINDS
+        .get(usize::from(code))
+        .copied()
+        .unwrap_or(FailureKind::JobFailed)
+}
+
+/// `region:account` of the beginning of a usual ARN.
+fn shortened(prefix: &str) -> String {
+    let usual = prefix.strip_prefix("arn:aws:ecs:");
+    let usual = usual.and_then(|rest| rest.strip_suffix(":task-definition/"));
+    usual.unwrap_or(prefix).to_owned()
+}
+
+fn lengthened(short: &str) -> String {
+    if short.starts_with("arn:") || short.is_empty() {
+        return short.to_owned();
+    }
+    format!("arn:aws:ecs:{short}:task-definition/")
 }
 
 /// `arn:…:task-definition/` and `family:revision`.
@@ -228,157 +358,4 @@ fn checksum(json: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::answer::{Answer, Outcome, answer};
-    use proptest::prelude::*;
-
-    const STARTED: u64 = 1_790_000_000;
-
-    fn arn(family: &str, revision: u32) -> String {
-        format!("arn:aws:ecs:ap-southeast-2:333333333333:task-definition/{family}:{revision}")
-    }
-
-    fn watches(count: usize) -> impl Strategy<Value = Vec<Watch>> {
-        let watch = (
-            "[a-z][a-zA-Z0-9_-]{0,59}",
-            "[a-z][a-zA-Z0-9_-]{0,20}",
-            any::<bool>(),
-            2u32..99_999,
-            any::<bool>(),
-            proptest::option::of((0u64..76_000, any::<bool>())),
-            -20i64..20,
-            1u64..76_000,
-            proptest::option::of("\\PC{0,900}"),
-            "[0-9]{19}",
-        )
-            .prop_map(
-                |(family, other, same, revision, unchanged, back, balance, at, cause, id)| Watch {
-                    was: Some(arn(if same { &family } else { &other }, revision - 1)),
-                    became: arn(&family, revision),
-                    deployment: format!("ecs-svc/{id}"),
-                    unchanged,
-                    phase: back.map_or(Phase::Forward, |(since, asked)| Phase::Back {
-                        since: STARTED + since,
-                        asked,
-                    }),
-                    cause,
-                    progress: Progress {
-                        balance,
-                        at: STARTED + at,
-                    },
-                    asked_stopped: STARTED + at,
-                },
-            );
-        proptest::collection::vec(watch, count..=count)
-    }
-
-    fn state(targets: Vec<Watch>) -> State {
-        State {
-            binding: "0123456789abcdef".into(),
-            attempt: "11111111-abcd-1111-abcd-111111abcdef".into(),
-            started: STARTED,
-            targets,
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn ten_targets_fit_and_come_back(targets in watches(10)) {
-            let state = state(targets);
-            let token = encode(&state);
-            prop_assert!(token.len() <= TOKEN_LIMIT, "{} characters", token.len());
-            let mut back = decode(&token, &state.binding).unwrap();
-            for (watch, original) in back.targets.iter_mut().zip(&state.targets) {
-                prop_assert_eq!(watch.cause.is_some(), original.cause.is_some());
-                watch.cause.clone_from(&original.cause);
-            }
-            prop_assert_eq!(back, state);
-        }
-
-        #[test]
-        fn one_target_keeps_a_long_cause(targets in watches(1)) {
-            let state = state(targets);
-            let cause = decode(&encode(&state), &state.binding).unwrap().targets.remove(0).cause;
-            if let Some(original) = state.targets[0].cause.as_ref().filter(|cause| cause.len() <= 80) {
-                prop_assert_eq!(cause.as_ref(), Some(original));
-            }
-        }
-
-        #[test]
-        fn a_damaged_token_is_refused_and_never_a_crash(at in 0usize..400, byte in 33u8..126, cut in 0usize..400) {
-            let token = encode(&state(vec![Watch { became: arn("web", 8), ..Default::default() }]));
-            let mut bytes = token.clone().into_bytes();
-            let length = bytes.len();
-            bytes[at % length] = byte;
-            bytes.truncate(length - cut % length);
-            let damaged = String::from_utf8(bytes).unwrap();
-            prop_assert!(damaged == token || decode(&damaged, "0123456789abcdef").is_err());
-        }
-
-        #[test]
-        fn any_text_is_refused(token in "\\PC{0,200}") {
-            prop_assert!(decode(&token, "0123456789abcdef").is_err());
-        }
-    }
-
-    #[test]
-    fn a_state_that_cannot_fit_is_an_honest_failure() {
-        let watch = |n| Watch {
-            became: arn(&format!("f{n}{}", "x".repeat(250)), 1),
-            ..Default::default()
-        };
-        let token = encode(&state((0..10).map(watch).collect()));
-        let outcome = Outcome::InProgress {
-            token,
-            summary: String::new(),
-            percent: None,
-        };
-        assert!(
-            matches!(answer(outcome), Answer::Failure { message, .. } if message.contains("fewer targets"))
-        );
-    }
-
-    #[test]
-    fn a_token_is_bound_to_its_execution_and_its_targets() {
-        let token = encode(&state(Vec::new()));
-        let message = decode(&token, "fedcba9876543210").unwrap_err().message;
-        assert!(message.contains("another execution"), "{message}");
-        assert!(
-            decode(&token.replace("rb1", "rb2"), "x")
-                .unwrap_err()
-                .message
-                .contains("another version")
-        );
-        assert!(
-            decode("AQICAH", "x")
-                .unwrap_err()
-                .message
-                .contains("none of redbutton's")
-        );
-    }
-
-    #[test]
-    fn version_one_stays_readable() {
-        // Written by the first release; must be read for as long as rb1 is the version before.
-        let json = r#"{"b":"0123456789abcdef","a":"11111111-abcd-1111-abcd-111111abcdef","s":1790000000,"t":[{"p":"arn:aws:ecs:ap-southeast-2:333333333333:task-definition/","n":"web:8","w":":7","d":"1","k":[90,true],"g":[-2,60],"q":30,"c":"x"}]}"#;
-        let state = decode(&format!("rb1.939b5dbb.{json}"), "0123456789abcdef").unwrap();
-        let expected = Watch {
-            was: Some(arn("web", 7)),
-            became: arn("web", 8),
-            deployment: "ecs-svc/1".into(),
-            unchanged: false,
-            phase: Phase::Back {
-                since: STARTED + 90,
-                asked: true,
-            },
-            cause: Some("x".into()),
-            progress: Progress {
-                balance: -2,
-                at: STARTED + 60,
-            },
-            asked_stopped: STARTED + 30,
-        };
-        assert_eq!((state.started, state.targets), (STARTED, vec![expected]));
-    }
-}
+mod tests;

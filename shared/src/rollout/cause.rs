@@ -1,77 +1,40 @@
 //! The first cause of a failed rollout, in words, and whether waiting can mend it
 //! (CONTRACTS 3.5.28).
 
-use super::seen::{Deployment, Service, Task};
+mod hopeless;
+
+use hopeless::hopeless;
+
+use super::seen::{Container, Deployment, Service, Task};
+use crate::job::answer::cut;
 use crate::names::short;
 
 /// Why a rollout fails.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cause {
     /// For people.
     pub text: String,
     /// Waiting cannot mend it: the rollout is stopped at once.
     pub hopeless: bool,
+    /// A container ended by itself, not with exit code 0, within a minute of its start.
+    pub at_start: bool,
+    /// Where the failed container may have written why.
+    pub wrote: Option<Where>,
 }
 
-/// A cause that waiting cannot mend: all parts stand in the text.
-struct Hopeless {
-    parts: &'static [&'static str],
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the example is what the tests hold the parts to")
-    )]
-    example: &'static str,
+/// A container of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Where {
+    /// The task's ARN.
+    pub task: String,
+    /// ARN of its task definition, which says where logs go.
+    pub task_definition: String,
+    /// The container.
+    pub container: String,
 }
 
-/// From the ECS guide's "stopped task error messages" and from AWS's own answers quoted there.
-const HOPELESS: &[Hopeless] = &[
-    Hopeless {
-        parts: &["CannotPullContainerError", "not found"],
-        example: "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref r/web@sha256:0: r/web@sha256:0: not found",
-    },
-    Hopeless {
-        parts: &["CannotPullContainer", "manifest unknown"],
-        example: "CannotPullContainerError: manifest for r/web:v9 not found: manifest unknown: Requested image not found",
-    },
-    Hopeless {
-        parts: &["CannotPullContainer", "does not exist"],
-        example: "CannotPullContainerError: Error response from daemon: pull access denied for r/web, repository does not exist or may require 'docker login'",
-    },
-    Hopeless {
-        parts: &[
-            "CannotPullContainer",
-            "does not match the specified platform",
-        ],
-        example: "CannotPullContainerError: image with reference r/web was found but does not match the specified platform: wanted linux/amd64",
-    },
-    Hopeless {
-        parts: &["CannotPullContainer", "no match for platform in manifest"],
-        example: "CannotPullContainerError: failed to resolve image: no match for platform in manifest: not found",
-    },
-    Hopeless {
-        parts: &["unable to pull secrets", "AccessDenied"],
-        example: "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: AccessDeniedException: not authorized to perform secretsmanager:GetSecretValue",
-    },
-    Hopeless {
-        parts: &["unable to pull secrets", "ResourceNotFoundException"],
-        example: "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified secret",
-    },
-    Hopeless {
-        parts: &["unable to assume", "role"],
-        example: "ECS was unable to assume the role 'arn:aws:iam::333333333333:role/task' that was provided for this task",
-    },
-    Hopeless {
-        parts: &["exec format error"],
-        example: "CannotStartContainerError: exec /app: exec format error",
-    },
-];
-
-/// Whether waiting cannot mend what a text says.
-pub fn hopeless(text: &str) -> bool {
-    HOPELESS
-        .iter()
-        .any(|cause| cause.parts.iter().all(|part| text.contains(part)))
-}
+/// A container that ends this soon, in seconds, fails at its start: it would do so again.
+const AT_START_SECONDS: u64 = 60;
 
 /// The cause that the earliest failed task of `task_definition` shows; tasks that were stopped on
 /// purpose show none.
@@ -83,21 +46,37 @@ pub fn from_tasks(tasks: &[Task], task_definition: &str) -> Option<Cause> {
             && !task.stopped_reason.starts_with("Scaling activity")
     });
     let first = failed.min_by_key(|task| task.stopped_at)?;
+    Some(from_task(first, None))
+}
+
+/// The cause that a failed task shows. `counts`: the container whose exit code decides; without one
+/// it is the first that ended by itself, since the others are ended with it.
+pub fn from_task(task: &Task, counts: Option<&str>) -> Cause {
+    let reason = task.stopped_reason.trim();
     let mut text = format!(
         "a task of {} stopped: {}",
-        short(task_definition),
-        first.stopped_reason.trim()
+        short(&task.task_definition),
+        if reason.is_empty() {
+            &task.stop_code
+        } else {
+            reason
+        }
     );
-    if first.stopped_reason.trim().is_empty() {
-        text.push_str(&first.stop_code);
-    }
-    for container in &first.containers {
+    let never_started = task.stop_code == "TaskFailedToStart";
+    // 137 and 143 are signals: somebody ended it.
+    let by_itself = |container: &&Container| !matches!(container.exit_code, Some(137 | 143));
+    let nonzero = |container: &&Container| {
+        !never_started && container.exit_code.is_some_and(|code| code != 0)
+    };
+    let mut nonzeros = task.containers.iter().filter(nonzero);
+    let failed = match counts {
+        Some(name) => nonzeros.find(|container| container.name == name),
+        None => nonzeros.clone().find(by_itself).or_else(|| nonzeros.next()),
+    };
+    for container in &task.containers {
         let mut facts = Vec::new();
         // An exit code of a task that never started is the emulator's, not the container's.
-        if let Some(code) = container
-            .exit_code
-            .filter(|_| first.stop_code != "TaskFailedToStart")
-        {
+        if let Some(code) = container.exit_code.filter(|_| !never_started) {
             facts.push(match code {
                 137 => "exit code 137 (killed; out of memory, or too slow to stop)".to_owned(),
                 139 => "exit code 139 (segmentation fault)".to_owned(),
@@ -107,7 +86,7 @@ pub fn from_tasks(tasks: &[Task], task_definition: &str) -> Option<Cause> {
         if container.health == "UNHEALTHY" {
             facts.push("its health check failed".to_owned());
         }
-        if !container.reason.is_empty() && !first.stopped_reason.contains(&container.reason) {
+        if !container.reason.is_empty() && !task.stopped_reason.contains(&container.reason) {
             facts.push(container.reason.clone());
         }
         if !facts.is_empty() {
@@ -118,8 +97,48 @@ pub fn from_tasks(tasks: &[Task], task_definition: &str) -> Option<Cause> {
             ));
         }
     }
-    let hopeless = hopeless(&text);
-    Some(Cause { text, hopeless })
+    let lived = task.stopped_at.saturating_sub(task.started_at);
+    let at_start = task.stop_code == "EssentialContainerExited"
+        && failed.as_ref().is_some_and(by_itself)
+        && (task.started_at == 0 || lived < AT_START_SECONDS);
+    Cause {
+        hopeless: hopeless(&text),
+        at_start,
+        wrote: failed.map(|container| Where {
+            task: task.arn.clone(),
+            task_definition: task.task_definition.clone(),
+            container: container.name.clone(),
+        }),
+        text,
+    }
+}
+
+/// The most of one line of a log, in characters.
+const LINE_LIMIT: usize = 200;
+/// The most of all lines, in bytes.
+const LOG_LIMIT: usize = 1_500;
+
+/// What the log of a failed container adds to its cause.
+pub fn with_log(mut text: String, lines: &[String]) -> String {
+    if !lines.is_empty() {
+        text.push_str(". The last lines of its log:");
+        // The last lines say the most, and what the targets are now has to fit, too.
+        let mut left = LOG_LIMIT;
+        let mut kept = Vec::new();
+        for line in lines.iter().rev() {
+            let line = cut(line.trim_end(), LINE_LIMIT);
+            left = left.saturating_sub(line.len());
+            if left == 0 {
+                break;
+            }
+            kept.push(line);
+        }
+        for line in kept.iter().rev() {
+            text.push_str("\n  ");
+            text.push_str(line);
+        }
+    }
+    text
 }
 
 /// The cause that the service itself shows: the deployment's reason with the alarms it watches,
@@ -167,12 +186,13 @@ pub fn from_service(
     (!text.is_empty()).then(|| Cause {
         hopeless: hopeless(&text),
         text,
+        ..Cause::default()
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::seen::{Container, Event};
+    use super::super::seen::Event;
     use super::*;
 
     const OURS: &str = "arn:aws:ecs:ap-southeast-2:333333333333:task-definition/web:8";
@@ -189,27 +209,11 @@ mod tests {
                 exit_code: Some(1),
                 ..Default::default()
             }],
+            ..Default::default()
         }
     }
 
-    #[test]
-    fn every_hopeless_cause_recognises_its_example() {
-        for cause in HOPELESS {
-            assert!(
-                cause.parts.iter().all(|part| cause.example.contains(part)),
-                "{}",
-                cause.example
-            );
-        }
-        for mendable in [
-            "CannotPullContainerError: net/http: TLS handshake timeout",
-            "Essential container in task exited",
-            "Task failed ELB health checks in (target-group x)",
-        ] {
-            assert!(!hopeless(mendable), "{mendable}");
-        }
-    }
-
+    // rules: 3.5.28
     #[test]
     fn the_earliest_failure_of_our_definition_is_the_cause() {
         let mut other = task("of another version", "TaskFailedToStart", 1);
@@ -260,6 +264,7 @@ mod tests {
         );
     }
 
+    // rules: 3.5.28
     #[test]
     fn service_events_and_alarms_speak_when_no_task_does() {
         let event = |at, message: &str| Event {

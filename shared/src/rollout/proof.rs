@@ -7,7 +7,7 @@ use super::seen::{Seen, Task};
 use super::watch::Watch;
 use crate::names::short;
 use crate::rollout_file::images::Image;
-use crate::rollout_file::target::ServiceTarget;
+use crate::rollout_file::target::{Kind, Target};
 
 /// What a rollout showed for one target.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,22 +134,43 @@ fn with_notes(mut notes: Vec<String>, desired: u32, images: &[Served]) -> Vec<St
 }
 
 impl Proof {
+    /// A task that ended with exit code 0.
+    pub fn of_task(watch: &Watch) -> Self {
+        Self {
+            task_definition: watch.became.clone(),
+            deployment: watch.deployment.clone(),
+            running: 0,
+            images: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
     /// For the output variable `Proof` and for records.
-    pub fn to_json(&self, target: &ServiceTarget, account: &str, watch: &Watch, now: u64) -> Value {
-        json!({
-            "service": target.service,
+    pub fn to_json(&self, target: &Target, account: &str, watch: &Watch, now: u64) -> Value {
+        let mut proof = json!({
+            "name": target.name,
             "cluster": target.cluster,
             "region": target.region.as_str(),
             "account": account,
-            "was": watch.was.as_deref().map(short),
             "taskDefinition": self.task_definition,
-            "deployment": self.deployment,
-            "running": self.running,
-            "images": self.images.iter().map(|served| json!({
-                "container": served.container, "image": served.image, "digest": served.digest,
-            })).collect::<Vec<_>>(),
-            "servedAt": now,
-        })
+        });
+        let more = match &target.kind {
+            Kind::Service(service) => json!({
+                "service": service,
+                "was": watch.was.as_deref().map(short),
+                "deployment": self.deployment,
+                "running": self.running,
+                "images": self.images.iter().map(|served| json!({
+                    "container": served.container, "image": served.image, "digest": served.digest,
+                })).collect::<Vec<_>>(),
+                "servedAt": now,
+            }),
+            Kind::Task(_) => json!({"task": self.deployment, "exitCode": 0}),
+        };
+        if let (Value::Object(proof), Value::Object(more)) = (&mut proof, more) {
+            proof.extend(more);
+        }
+        proof
     }
 }
 
@@ -195,6 +216,7 @@ mod tests {
         verdict(&watch, &seen, tasks)
     }
 
+    // rules: 3.5.29
     #[test]
     fn the_digest_that_was_released_is_the_digest_that_runs() {
         let Verdict::Proven(proof) = check(1, &[task(Some(hex('a')))], None) else {
@@ -215,6 +237,7 @@ mod tests {
         );
     }
 
+    // rules: 3.5.29
     #[test]
     fn another_digest_is_a_child_of_the_released_index_or_something_else() {
         let tasks = [task(Some(hex('b')))];
@@ -245,6 +268,7 @@ mod tests {
         );
     }
 
+    // rules: 3.5.26
     #[test]
     fn tasks_that_are_missing_or_left_over_are_waited_for() {
         assert!(matches!(check(2, &[task(None)], None), Verdict::NotYet(_)));

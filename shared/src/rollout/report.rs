@@ -2,19 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::proof::Proof;
-use super::watch::{Ending, Watch};
+use super::watch::{Phase, Watch};
+use super::{Ending, State};
 use crate::error::{Failure, FailureKind};
 use crate::job::answer::{Outcome, cut};
 use crate::names::short;
-use crate::rollout_file::target::ServiceTarget;
+use crate::rollout_file::target::{Kind, Target};
+
+/// A target and the account that it is in.
+pub type Placed<'a> = (&'a Target, &'a str);
 
 /// Where a target is, in words.
-pub fn place(target: &ServiceTarget, account: &str) -> String {
+pub fn place((target, account): Placed<'_>) -> String {
+    let kind = match target.kind {
+        Kind::Service(_) => "service",
+        Kind::Task(_) => "task",
+    };
     format!(
-        "service {} (cluster {}, {}, account {account})",
+        "{kind} {} (cluster {}, {}, account {account})",
         target.name,
         target.cluster,
         target.region.as_str()
@@ -22,7 +30,7 @@ pub fn place(target: &ServiceTarget, account: &str) -> String {
 }
 
 /// "1 task", "2 tasks".
-pub(super) fn tasks(count: u32) -> String {
+fn tasks(count: u32) -> String {
     if count == 1 {
         "1 task".into()
     } else {
@@ -30,97 +38,187 @@ pub(super) fn tasks(count: u32) -> String {
     }
 }
 
-/// Success: the release serves, and this is the proof.
+/// Success: the release serves, and these are the proofs, one per target.
 pub fn success(
-    target: &ServiceTarget,
-    account: &str,
-    watch: &Watch,
-    proof: &Proof,
-    started: u64,
+    targets: &[Placed<'_>],
+    state: &State,
+    proofs: &[Proof],
+    remarks: &[String],
     now: u64,
 ) -> Outcome {
-    let seconds = now.saturating_sub(started);
-    let how = match &watch.was {
-        _ if watch.unchanged => "as before; nothing was changed".to_owned(),
-        Some(was) => format!("was {}, after {seconds} s", short(was)),
-        None => format!("after {seconds} s"),
+    let seconds = now.saturating_sub(state.started);
+    let mut summary = match (targets, state.targets.as_slice(), proofs) {
+        ([target], [watch], [proof]) => {
+            let how = match (&target.0.kind, &watch.was) {
+                (Kind::Task(_), _) => format!("after {seconds} s"),
+                _ if watch.unchanged => "as before; nothing was changed".to_owned(),
+                (_, Some(was)) => format!("was {}, after {seconds} s", short(was)),
+                (_, None) => format!("after {seconds} s"),
+            };
+            format!("{} {}, {how}", place(*target), does(target.0, proof))
+        }
+        _ => {
+            let each = targets.iter().zip(&state.targets).zip(proofs);
+            let each: Vec<String> = each
+                .map(|(((target, _), watch), proof)| {
+                    let was = match &watch.was {
+                        _ if watch.unchanged => ", as before".to_owned(),
+                        Some(was) => format!(", was {}", short(was)),
+                        None => String::new(),
+                    };
+                    format!("{} {}{was}", target.name, does(target, proof))
+                })
+                .collect();
+            let count = targets.len();
+            format!(
+                "{count} targets released in {seconds} s: {}",
+                each.join("; ")
+            )
+        }
     };
-    let mut summary = format!(
-        "{} serves {} ({}), {how}",
-        place(target, account),
-        short(&proof.task_definition),
-        tasks(proof.running),
-    );
-    for note in &proof.notes {
+    // What went wrong besides must not be cut off.
+    if !remarks.is_empty() {
+        summary = format!("{}; {summary}", remarks.join("; "));
+    }
+    for note in proofs.iter().flat_map(|proof| &proof.notes) {
         summary.push_str("; ");
         summary.push_str(note);
     }
     // An approval's fields take 1,000 characters with all else, and no variables (3.2.16).
     let summary = cut(&summary.replace("#{", "# {"), 700);
-    let digests: serde_json::Map<String, Value> = proof
-        .images
-        .iter()
-        .map(|served| (served.container.clone(), Value::from(served.digest.clone())))
-        .collect();
-    let document = serde_json::json!({"targets": [proof.to_json(target, account, watch, now)]});
-    let variables = BTreeMap::from([
-        ("Summary".to_owned(), summary.clone()),
-        ("Proof".to_owned(), document.to_string()),
+    let external_id = proofs.first().map(|proof| proof.deployment.clone());
+    Outcome::Success {
+        variables: variables(targets, state, proofs, &summary, seconds, now),
+        summary,
+        external_id,
+    }
+}
+
+fn does(target: &Target, proof: &Proof) -> String {
+    let what = short(&proof.task_definition);
+    match target.kind {
+        Kind::Service(_) => format!("serves {what} ({})", tasks(proof.running)),
+        Kind::Task(_) => format!("ended with exit code 0 ({what})"),
+    }
+}
+
+fn variables(
+    targets: &[Placed<'_>],
+    state: &State,
+    proofs: &[Proof],
+    summary: &str,
+    seconds: u64,
+    now: u64,
+) -> BTreeMap<String, String> {
+    let mut digests = Map::new();
+    let mut documents = Vec::new();
+    for (((target, account), watch), proof) in targets.iter().zip(&state.targets).zip(proofs) {
+        documents.push(proof.to_json(target, account, watch, now));
+        for served in &proof.images {
+            let digest = Value::from(served.digest.clone());
+            let known = digests.get(&served.container);
+            // Two targets may have containers of one name.
+            let name = match known.filter(|known| **known != digest) {
+                Some(_) => format!("{}/{}", target.name, served.container),
+                None => served.container.clone(),
+            };
+            digests.insert(name, digest);
+        }
+    }
+    let joined = |of: fn(&Proof) -> &str| {
+        let each: Vec<&str> = proofs.iter().map(of).collect();
+        each.join(",")
+    };
+    BTreeMap::from([
+        ("Summary".to_owned(), summary.to_owned()),
+        (
+            "Proof".to_owned(),
+            serde_json::json!({ "targets": documents }).to_string(),
+        ),
         (
             "TaskDefinitionArns".to_owned(),
-            proof.task_definition.clone(),
+            joined(|proof| &proof.task_definition),
         ),
-        ("DeploymentIds".to_owned(), proof.deployment.clone()),
+        (
+            "DeploymentIds".to_owned(),
+            joined(|proof| &proof.deployment),
+        ),
         (
             "ImageDigests".to_owned(),
             Value::Object(digests).to_string(),
         ),
         ("DurationSeconds".to_owned(), seconds.to_string()),
-    ]);
-    Outcome::Success {
-        variables,
-        summary,
-        external_id: Some(proof.deployment.clone()),
-    }
+    ])
 }
 
-/// Failure while a deployment is under way: it goes on without us.
-pub fn unwatched(watch: &Watch, mut failure: Failure) -> Failure {
-    failure.message.push_str(&format!(
-        "\nIt was {}, became {}, and what it is now cannot be told: ECS goes on without being \
-         watched. Look at the service; a retry of the stage takes up what is there.",
-        watch.was.as_deref().map_or("unknown", short),
-        short(&watch.became)
-    ));
-    failure
-}
-
-/// Failure: the first cause, and what the target was, became and is now.
-pub fn failure(target: &ServiceTarget, account: &str, watch: &Watch, ending: &Ending) -> Failure {
-    let kind = if ending.overtaken {
-        FailureKind::RevisionOutOfSync
-    } else {
-        FailureKind::JobFailed
+/// Failure: the first cause, and what each target was, became and is now.
+pub fn failure(targets: &[Placed<'_>], state: &State, ending: &Ending) -> Failure {
+    let turn = ending.turn;
+    let first = turn.target;
+    let cause = state
+        .targets
+        .get(first)
+        .and_then(|watch| watch.cause.clone())
+        .unwrap_or_else(|| "no reason is known".into());
+    let what = targets
+        .get(first)
+        .map(|target| place(*target))
+        .unwrap_or_default();
+    let next = match turn.kind {
+        FailureKind::RevisionOutOfSync => {
+            "What somebody else deployed was not changed back. Find out who else deploys this \
+             service, then retry the stage."
+        }
+        FailureKind::PermissionError => "Let redbutton in, then retry the stage.",
+        _ => {
+            "Mend the cause and release again; a retry of the stage tries this very release once \
+             more."
+        }
     };
-    let next = if ending.overtaken {
-        "Nothing was changed back. Find out who else deploys this service, then retry the stage."
-    } else {
-        "Mend the cause and release again; a retry of the stage tries this very release once more."
-    };
+    let each = targets
+        .iter()
+        .zip(&state.targets)
+        .zip(&ending.now)
+        .enumerate();
+    let each: Vec<String> = each
+        .map(|(n, ((target, watch), now))| {
+            let own = watch.cause.as_ref().filter(|_| n != first);
+            let own = own.map(|cause| format!("; {cause}")).unwrap_or_default();
+            (target.0, format!("{}{own}", fate(target.0, watch, now)))
+        })
+        .map(|(target, fate)| match targets.len() {
+            1 => format!("It {fate}."),
+            _ => format!("- {} {fate}.", target.name),
+        })
+        .collect();
     Failure::new(
-        kind,
+        turn.kind,
         format!(
-            "{} was not released: {}.\nIt was {}, became {}{}, and is now {}.\n{next}",
-            place(target, account),
-            ending.cause.trim_end_matches('.'),
-            watch.was.as_deref().map_or("unknown", short),
-            short(&watch.became),
-            if watch.deployment.is_empty() {
-                String::new()
+            "{what} was not released: {}.\n{}{}\n{next}",
+            cause.trim_end_matches('.'),
+            if targets.len() > 1 {
+                "What the targets were, became and are now:\n"
             } else {
-                format!(" ({})", watch.deployment)
+                ""
             },
-            ending.now,
+            each.join("\n"),
         ),
     )
+}
+
+/// Was, became, is now.
+fn fate(target: &Target, watch: &Watch, now: &str) -> String {
+    let became = short(&watch.became);
+    if target.task().is_some() {
+        return format!("(task, {became}) is {now}");
+    }
+    let was = watch.was.as_deref().map_or("unknown", short);
+    if watch.phase == Phase::Waiting || watch.unchanged {
+        return format!("was not changed, and is {now}");
+    }
+    let deployment = match watch.deployment.as_str() {
+        "" => String::new(),
+        deployment => format!(" ({deployment})"),
+    };
+    format!("was {was}, became {became}{deployment}, and is now {now}")
 }

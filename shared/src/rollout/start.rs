@@ -3,7 +3,8 @@
 //! deployment (CONTRACTS 3.5.6).
 
 use super::seen::{RolloutState, Service};
-use super::watch::{Phase, Progress, Watch};
+use super::watch::{Phase, Watch};
+use crate::rollout_file::images::Image;
 use crate::task_definition::{Described, TaskDefinition, tag};
 
 /// What an attempt begins with.
@@ -12,17 +13,26 @@ pub enum Start {
     /// It runs, or is on its way: only watch.
     Watch(Watch),
     /// A revision of this very attempt exists; deploy it, unless it was deployed before.
-    Resume {
-        /// The newest revision of this attempt.
-        revision: Box<Described>,
-        /// ARN of what serves now.
-        was: Option<String>,
-    },
+    Resume(Box<Described>),
     /// Register, then deploy.
-    Register {
-        /// ARN of what serves now.
-        was: Option<String>,
-    },
+    Register,
+}
+
+/// The watch of a target whose revision is registered, and that has not begun.
+pub fn waiting(was: Option<String>, became: String) -> Watch {
+    Watch {
+        was: was.filter(|was| *was != became),
+        became,
+        phase: Phase::Waiting,
+        ..Watch::default()
+    }
+}
+
+/// ARN of what a service goes back to.
+pub fn was(service: &Service) -> Option<String> {
+    service
+        .last_finished()
+        .map(|deployment| deployment.task_definition.clone())
 }
 
 /// The attempt and its operation, as the tags have them.
@@ -36,11 +46,26 @@ pub struct Keys<'a> {
 
 impl Keys<'_> {
     /// Whether a revision was registered by this very attempt. Tags alone do not say so: a console
-    /// and other tools copy them to what somebody registers by hand, with other images.
+    /// and other tools copy them to what somebody registers by hand, with other images. A digest may
+    /// be another one: a tag that was moved since an earlier delivery pinned it. The release is what
+    /// was pinned first.
     pub fn made(&self, described: &Described, wanted: &TaskDefinition) -> bool {
+        let (theirs, ours) = (described.definition.images(), wanted.images());
         described.tag(tag::OPERATION) == Some(self.operation)
             && described.tag(tag::ATTEMPT) == Some(self.attempt)
-            && described.definition.images() == wanted.images()
+            && theirs.len() == ours.len()
+            && theirs.iter().zip(&ours).all(|(theirs, ours)| {
+                theirs.0 == ours.0 && (theirs.1 == ours.1 || both_pinned(theirs.1, ours.1))
+            })
+    }
+}
+
+/// Whether both are pinned, in one repository.
+fn both_pinned(one: &str, other: &str) -> bool {
+    let pinned = |image| Image::parse(image).filter(|image| image.digest.is_some());
+    match (pinned(one), pinned(other)) {
+        (Some(one), Some(other)) => one.repository == other.repository,
+        _ => false,
     }
 }
 
@@ -53,9 +78,6 @@ pub fn start(
     wanted: &TaskDefinition,
     keys: Keys<'_>,
 ) -> Start {
-    let was = service
-        .last_finished()
-        .map(|deployment| deployment.task_definition.clone());
     if let (Some(primary), Some(running)) = (service.primary(), running)
         && primary.task_definition == running.arn
     {
@@ -66,7 +88,9 @@ pub fn start(
             || running.definition.same_content(wanted);
         if ours || (same && primary.state != RolloutState::Failed) {
             return Start::Watch(Watch {
-                was: was.filter(|was| *was != running.arn),
+                was: was(service)
+                    .filter(|was| *was != running.arn)
+                    .or_else(|| noted(running).filter(|_| ours)),
                 became: running.arn.clone(),
                 deployment: primary.id.clone(),
                 unchanged: !ours,
@@ -74,30 +98,22 @@ pub fn start(
             });
         }
     }
-    match latest.filter(|latest| latest.active && keys.made(latest, wanted)) {
-        Some(latest) => Start::Resume {
-            revision: Box::new(latest.clone()),
-            was,
-        },
-        None => Start::Register { was },
-    }
+    registered(latest, wanted, keys)
 }
 
-/// The watch of an attempt that was deployed before and is not PRIMARY any more: nothing is
-/// deployed again, the end of the way back is waited for.
-pub fn already_tried(arn: String, was: Option<String>, now: u64) -> Watch {
-    Watch {
-        was,
-        became: arn,
-        phase: Phase::Back {
-            since: now,
-            asked: true,
-        },
-        progress: Progress {
-            balance: 0,
-            at: now,
-        },
-        ..Watch::default()
+/// What served before a revision of this attempt, as its tag has it: once ours is alone, the
+/// service does not tell any more.
+fn noted(running: &Described) -> Option<String> {
+    let was = running.tag(tag::WAS)?;
+    let (start, _) = running.arn.rsplit_once('/')?;
+    Some(format!("{start}/{was}"))
+}
+
+/// As [`start`], for a task: whether its revision is registered.
+pub fn registered(latest: Option<&Described>, wanted: &TaskDefinition, keys: Keys<'_>) -> Start {
+    match latest.filter(|latest| latest.active && keys.made(latest, wanted)) {
+        Some(latest) => Start::Resume(Box::new(latest.clone())),
+        None => Start::Register,
     }
 }
 
@@ -169,9 +185,10 @@ mod tests {
             &wanted,
             KEYS,
         );
-        assert_eq!(start, Start::Register { was: Some(arn(7)) });
+        assert_eq!(start, Start::Register);
     }
 
+    // rules: 3.3.1 3.5.6
     #[test]
     fn a_second_delivery_finds_the_revision_or_the_deployment_of_the_first() {
         let (old, ours) = (described(7, "r/web:1", &[]), described(8, "r/web:2", &MADE));
@@ -183,9 +200,7 @@ mod tests {
             &wanted,
             KEYS,
         );
-        assert!(
-            matches!(found, Start::Resume { revision, was } if revision.arn == arn(8) && was == Some(arn(7)))
-        );
+        assert!(matches!(found, Start::Resume(revision) if revision.arn == arn(8)));
         for state in ["IN_PROGRESS", "COMPLETED", "FAILED"] {
             let found = start(&service(8, state), Some(&ours), Some(&ours), &wanted, KEYS);
             assert!(
@@ -195,6 +210,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_delivery_after_the_end_still_knows_what_served_before() {
+        let mut tags = MADE.to_vec();
+        tags.push((tag::WAS, "web:7"));
+        let ours = described(8, "r/web:2", &tags);
+        let wanted = described(0, "r/web:2", &[]).definition;
+        let alone = service(8, "COMPLETED");
+        let found = start(&alone, Some(&ours), Some(&ours), &wanted, KEYS);
+        assert!(
+            matches!(found, Start::Watch(watch) if watch.was == Some(arn(7)) && !watch.unchanged)
+        );
+        // Of another attempt it is what serves: nothing was changed, so nothing goes back.
+        let retry = Keys {
+            attempt: "job-2",
+            ..KEYS
+        };
+        let found = start(&alone, Some(&ours), Some(&ours), &wanted, retry);
+        assert!(matches!(found, Start::Watch(watch) if watch.was.is_none() && watch.unchanged));
+    }
+
+    // rules: 3.2.9
     #[test]
     fn a_retry_of_the_stage_is_an_attempt_of_its_own() {
         let (old, first) = (described(7, "r/web:1", &[]), described(8, "r/web:2", &MADE));
@@ -210,9 +246,10 @@ mod tests {
             &wanted,
             retry,
         );
-        assert_eq!(found, Start::Register { was: Some(arn(7)) });
+        assert_eq!(found, Start::Register);
     }
 
+    // rules: 3.5.19
     #[test]
     fn what_runs_already_is_only_watched_unless_ecs_gave_it_up() {
         let running = described(7, "r/web:2", &[]);
@@ -237,6 +274,7 @@ mod tests {
         }
     }
 
+    // rules: 3.5.6
     #[test]
     fn copied_tags_make_no_release() {
         // By hand, in a console that copies tags: another image under our tags.
@@ -252,7 +290,7 @@ mod tests {
             &wanted,
             KEYS,
         );
-        assert_eq!(found, Start::Register { was: Some(arn(9)) });
+        assert_eq!(found, Start::Register);
         // ECS adds defaults to what was sent: with our tags that is the same.
         let mut answer = json!({"taskDefinition": {
             "taskDefinitionArn": arn(8), "revision": 8, "family": "web", "cpu": "256",
@@ -268,6 +306,31 @@ mod tests {
             KEYS,
         );
         assert!(matches!(found, Start::Watch(watch) if watch.unchanged));
+    }
+
+    // rules: 3.5.6
+    #[test]
+    fn a_tag_that_moved_between_two_deliveries_is_no_second_release() {
+        let pinned = |digit: char| format!("r/web@sha256:{}", digit.to_string().repeat(64));
+        let ours = described(8, &pinned('a'), &MADE);
+        let moved = described(0, &pinned('b'), &[]).definition;
+        let found = start(
+            &service(8, "IN_PROGRESS"),
+            Some(&ours),
+            Some(&ours),
+            &moved,
+            KEYS,
+        );
+        assert!(matches!(found, Start::Watch(watch) if watch.became == arn(8)));
+        let elsewhere = described(0, "r/other@sha256:0", &[]).definition;
+        let found = start(
+            &service(8, "IN_PROGRESS"),
+            Some(&ours),
+            Some(&ours),
+            &elsewhere,
+            KEYS,
+        );
+        assert_eq!(found, Start::Register);
     }
 
     #[test]

@@ -142,6 +142,36 @@ impl<'a> Door<'a> {
             .collect()
     }
 
+    /// A text, or a list of texts; empty when left out.
+    pub fn one_or_several(&mut self, key: &str, rule: Rule) -> Vec<&'a str> {
+        match self.object.get(key) {
+            Some(Value::Array(_)) => self.texts(key, rule),
+            _ => self.text(key, rule).into_iter().collect(),
+        }
+    }
+
+    /// An object of texts, in its order; empty when left out.
+    pub fn map(&mut self, key: &str) -> Vec<(String, String)> {
+        let Some(value) = self.object.get(key) else {
+            return Vec::new();
+        };
+        let Some(object) = value.as_object() else {
+            self.wrong(key, "must be an object of texts");
+            return Vec::new();
+        };
+        let mut entries = Vec::new();
+        for (name, value) in object {
+            match value.as_str() {
+                Some(text) => entries.push((name.clone(), text.to_owned())),
+                None => self.wrong(
+                    &format!("{key}.{name}"),
+                    format!("must be a text, not {value}"),
+                ),
+            }
+        }
+        entries
+    }
+
     fn checked(&mut self, key: &str, value: &'a Value, rule: Rule) -> Option<&'a str> {
         match value.as_str() {
             Some(text) if (rule.accepts)(text) => Some(text),

@@ -240,6 +240,7 @@ mod tests {
         assert!(matches!(detail, Ok(ImageFile::Detail(image)) if image.digest.is_some()));
     }
 
+    // rules: 3.1.11 3.5.5
     #[test]
     fn everything_wrong_is_said_at_once() {
         let wrongs = ImageFile::parse(br#"[{"name":"web","imageUri":""},{"name":"web","imageUri":"a"},{"imageUri":"<IMAGE1_NAME>"},{"name":"web","imageUri":"b"}]"#).unwrap_err();

@@ -1,4 +1,5 @@
-//! What a rollout changes: today an ECS service; stacks and one-off tasks have their place here.
+//! What a rollout changes: an ECS service, or a one-off task beside one; stacks have their place
+//! here.
 
 use serde_json::Value;
 
@@ -6,15 +7,13 @@ use super::door::{Door, Rule, Wrongs};
 use super::{PLACE, Place, written};
 use crate::names::{Region, RoleArn};
 
-/// An ECS service in a cluster, and how to get there.
+/// A service or a one-off task, and how to get there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ServiceTarget {
-    /// What messages call it.
+pub struct Target {
+    /// What messages and `after` call it; no two have the same.
     pub name: String,
     /// The cluster's name.
     pub cluster: String,
-    /// The service's name.
-    pub service: String,
     /// Where it is.
     pub region: Region,
     /// The role to assume; none means the function's own, in the pipeline's account.
@@ -23,12 +22,61 @@ pub struct ServiceTarget {
     pub external_id: Option<String>,
     /// The task definition's file; none means that the running one is edited.
     pub task_definition: Option<Place>,
+    /// Places of the targets that have to be done before this one begins.
+    pub after: Vec<usize>,
+    /// Service or task.
+    pub kind: Kind,
 }
 
-impl ServiceTarget {
+/// What kind of target it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// An ECS service, by its name.
+    Service(String),
+    /// A task that runs once and ends.
+    Task(OneOff),
+}
+
+/// A one-off task: a migration, an acceptance test.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OneOff {
+    /// The service whose network and launch type it has, and whose task definition when none is
+    /// named.
+    pub like: String,
+    /// What the container runs in the place of its own command.
+    pub command: Option<Vec<String>>,
+    /// The container that command and environment are for, and whose exit code counts.
+    pub container: Option<String>,
+    /// Environment variables for the container, besides its own.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Target {
     /// The account that the role leads into; none for the pipeline's own.
     pub fn account(&self) -> Option<&str> {
         self.role.as_ref().map(|role| role.account().as_str())
+    }
+
+    /// The service that it changes, or that it is like.
+    pub fn service(&self) -> &str {
+        match &self.kind {
+            Kind::Service(service) => service,
+            Kind::Task(task) => &task.like,
+        }
+    }
+
+    /// Whether it is a task.
+    pub fn task(&self) -> Option<&OneOff> {
+        match &self.kind {
+            Kind::Service(_) => None,
+            Kind::Task(task) => Some(task),
+        }
+    }
+
+    /// Whether both are reached by the same session, in the same region.
+    pub fn same_place(&self, other: &Self) -> bool {
+        (&self.region, &self.role, &self.external_id)
+            == (&other.region, &other.role, &other.external_id)
     }
 }
 
@@ -79,15 +127,37 @@ impl Defaults {
     }
 }
 
-impl ServiceTarget {
+const COMMAND_WORD: Rule = Rule {
+    allowed: "a word of the command",
+    accepts: |_| true,
+};
+
+/// A target as it is written, before `after` is looked up.
+pub(super) struct Unordered {
+    pub(super) target: Target,
+    pub(super) after: Vec<String>,
+}
+
+impl Unordered {
     pub(super) fn through(
         value: &Value,
         path: &str,
         defaults: &Defaults,
         wrongs: &mut Wrongs,
     ) -> Option<Self> {
-        let mut door = Door::open(value, path, written::TARGET_KEYS, wrongs)?;
-        let service = door.required("service", NAME);
+        let is_task = value.get("task").is_some();
+        let known = if is_task {
+            written::TASK_TARGET_KEYS
+        } else {
+            written::SERVICE_TARGET_KEYS
+        };
+        let mut door = Door::open(value, path, known, wrongs)?;
+        let kind = if is_task {
+            one_off(&mut door)
+        } else {
+            let service = door.required("service", NAME);
+            service.map(|service| (service.to_owned(), Kind::Service(service.to_owned())))
+        };
         let cluster = door.required("cluster", NAME);
         let name = door.text("name", NAME);
         let own = Defaults::through(&mut door);
@@ -98,17 +168,41 @@ impl ServiceTarget {
                 format!("is missing; write {} here or at the top", REGION.allowed),
             );
         }
-        let service = service?;
-        Some(Self {
-            name: name.unwrap_or(service).to_owned(),
+        let after = door.one_or_several("after", NAME);
+        let (called, kind) = kind?;
+        let target = Target {
+            name: name.map_or(called, str::to_owned),
             cluster: cluster?.to_owned(),
-            service: service.to_owned(),
             region: region?,
             role: own.role.or_else(|| defaults.role.clone()),
             external_id: own.external_id.or_else(|| defaults.external_id.clone()),
             task_definition: own
                 .task_definition
                 .or_else(|| defaults.task_definition.clone()),
+            after: Vec::new(),
+            kind,
+        };
+        Some(Self {
+            target,
+            after: after.into_iter().map(str::to_owned).collect(),
         })
     }
+}
+
+fn one_off(door: &mut Door<'_>) -> Option<(String, Kind)> {
+    let name = door.required("task", NAME);
+    let like = door.required("like", NAME);
+    let command = door
+        .value("command")
+        .is_some()
+        .then(|| door.texts("command", COMMAND_WORD));
+    let container = door.text("container", NAME);
+    let environment = door.map("environment");
+    let task = OneOff {
+        like: like?.to_owned(),
+        command: command.map(|words| words.into_iter().map(str::to_owned).collect()),
+        container: container.map(str::to_owned),
+        environment,
+    };
+    Some((name?.to_owned(), Kind::Task(task)))
 }

@@ -5,6 +5,8 @@
     reason = "the fields exist for the schemas generated from them"
 )]
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
@@ -23,12 +25,29 @@ pub const ROLLOUT_FILE_KEYS: &[&str] = &[
     "rollbackMinutes",
     "onFailure",
     "allow",
+    "publishImage",
 ];
-/// Keys of a target.
-pub const TARGET_KEYS: &[&str] = &[
+/// Keys of a service target.
+pub const SERVICE_TARGET_KEYS: &[&str] = &[
     "service",
     "cluster",
     "name",
+    "after",
+    "region",
+    "role",
+    "externalId",
+    "taskDefinition",
+];
+/// Keys of a task target.
+pub const TASK_TARGET_KEYS: &[&str] = &[
+    "task",
+    "like",
+    "command",
+    "container",
+    "environment",
+    "cluster",
+    "name",
+    "after",
     "region",
     "role",
     "externalId",
@@ -69,8 +88,9 @@ enum Rollout {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
 struct RolloutFile {
-    /// What changes: one target.
-    #[schemars(length(min = 1, max = 1))]
+    /// What changes: one to ten targets, side by side where no `after` orders them. If one fails,
+    /// all that changed go back together.
+    #[schemars(length(min = 1, max = 10))]
     targets: Vec<Target>,
     /// The region of all targets that name none.
     #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
@@ -105,9 +125,15 @@ struct RolloutFile {
     on_failure: OnFailure,
     /// Exceptions from what is refused by default, each written as the refusal names it: an ARN or
     /// image repository of another account or region, `awslogs-region=…`, `desiredCountZero`,
-    /// `stackOwned`.
+    /// `stackOwned`, `floatingTag`; `exitAtStart` leaves containers that exit at their start to ECS's circuit
+    /// breaker.
     #[schemars(inner(length(min = 1)), with = "Vec<String>", default)]
     allow: Vec<String>,
+    /// SSM parameters that receive the live image, by the name of the container: for Terraform and
+    /// others that write down what runs. They are in the account and region of the container's
+    /// target, exist, and are of type String; they are written once everything serves.
+    #[schemars(with = "Published", default)]
+    publish_image: Option<Published>,
 }
 
 fn fifteen() -> u32 {
@@ -138,19 +164,38 @@ enum OnFailure {
     Stop,
 }
 
+/// Parameters by container.
+#[derive(JsonSchema)]
+struct Published(BTreeMap<String, Parameter>);
+
+/// The name of an SSM parameter.
+#[derive(JsonSchema)]
+struct Parameter(#[schemars(regex(pattern = "^[A-Za-z0-9._/-]{1,1011}$"))] String);
+
+/// A service or a one-off task.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Target {
+    Service(ServiceTarget),
+    Task(TaskTarget),
+}
+
 /// An ECS service.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase", deny_unknown_fields)]
-struct Target {
+struct ServiceTarget {
     /// The service's name.
     #[schemars(regex(pattern = NAME))]
     service: String,
     /// The cluster's name.
     #[schemars(regex(pattern = NAME))]
     cluster: String,
-    /// What messages call it; default: the service's name.
+    /// What messages and `after` call it; default: the service's name.
     #[schemars(regex(pattern = NAME), with = "String", default)]
     name: Option<String>,
+    /// Names of the targets that have to serve, or have ended well, before this one begins.
+    #[schemars(with = "Names", default)]
+    after: Option<Names>,
     /// As at the top, for this target.
     #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
     region: Option<String>,
@@ -163,6 +208,60 @@ struct Target {
     /// As at the top, for this target.
     #[schemars(regex(pattern = PLACE), with = "String", default)]
     task_definition: Option<String>,
+}
+
+/// A task that runs once with the release's images and has to end with exit code 0: a database
+/// migration, an acceptance test.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct TaskTarget {
+    /// What messages and `after` call it.
+    #[schemars(regex(pattern = NAME))]
+    task: String,
+    /// The service, in the same cluster, whose network, launch type and, without `taskDefinition`,
+    /// task definition it has.
+    #[schemars(regex(pattern = NAME))]
+    like: String,
+    /// What the container runs in the place of its own command.
+    #[schemars(with = "Vec<String>", default)]
+    command: Option<Vec<String>>,
+    /// The container that `command` and `environment` are for, and whose exit code counts;
+    /// default: the only one.
+    #[schemars(regex(pattern = NAME), with = "String", default)]
+    container: Option<String>,
+    /// Environment variables for the container, besides its own.
+    #[schemars(with = "BTreeMap<String, String>", default)]
+    environment: Option<BTreeMap<String, String>>,
+    /// The cluster's name.
+    #[schemars(regex(pattern = NAME))]
+    cluster: String,
+    /// What messages and `after` call it; default: `task`.
+    #[schemars(regex(pattern = NAME), with = "String", default)]
+    name: Option<String>,
+    /// Names of the targets that have to serve, or have ended well, before this one begins.
+    #[schemars(with = "Names", default)]
+    after: Option<Names>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
+    region: Option<String>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String", default)]
+    role: Option<String>,
+    /// As at the top, for this target.
+    #[schemars(regex(pattern = EXTERNAL_ID), with = "String", default)]
+    external_id: Option<String>,
+    /// As at the top, for this target; without one, the release's definition of the service named
+    /// by `like`.
+    #[schemars(regex(pattern = PLACE), with = "String", default)]
+    task_definition: Option<String>,
+}
+
+/// One name or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Names {
+    One(#[schemars(regex(pattern = NAME))] String),
+    Several(#[schemars(inner(regex(pattern = NAME)))] Vec<String>),
 }
 
 /// The JSON Schema of UserParameters.
@@ -198,6 +297,11 @@ mod tests {
         };
         let file = rollout_file_schema();
         assert_eq!(keys(&file), sorted(ROLLOUT_FILE_KEYS));
-        assert_eq!(keys(&file["$defs"]["Target"]), sorted(TARGET_KEYS));
+        for (target, known) in [
+            ("ServiceTarget", SERVICE_TARGET_KEYS),
+            ("TaskTarget", TASK_TARGET_KEYS),
+        ] {
+            assert_eq!(keys(&file["$defs"][target]), sorted(known));
+        }
     }
 }

@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    // rules: 3.5.22 3.5.23
     #[test]
     fn every_kind_of_foreign_value_is_found_and_named() {
         let body = json!({

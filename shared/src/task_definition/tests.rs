@@ -1,6 +1,7 @@
 //! What `task_definition` promises, in cases and properties.
 
 use super::*;
+use crate::rollout_file::images::{Image, ImageFile};
 use proptest::prelude::*;
 
 fn described() -> Value {
@@ -32,15 +33,18 @@ fn definitions(images: &[(&str, &str)]) -> Vec<ImageFile> {
     )]
 }
 
+// rules: 3.5.1 3.5.2 3.5.3 3.5.4
 #[test]
 fn everything_but_the_nine_read_only_fields_is_registered_again() {
     let mut definition = Described::from_answer(&described()).unwrap().definition;
-    definition
-        .put_images(&definitions(&[("web", "r/web:v2")]))
-        .unwrap();
+    put_images(
+        std::slice::from_mut(&mut definition),
+        &definitions(&[("web", "r/web:v2")]),
+    )
+    .unwrap();
     insta::assert_json_snapshot!(
         definition
-            .register_input("execution/web", "attempt")
+            .register_input("execution/web", "attempt", None)
             .unwrap()
     );
 }
@@ -68,20 +72,22 @@ fn a_file_is_the_input_or_a_description() {
     }
 }
 
+// rules: 3.5.5
 #[test]
 fn a_name_that_no_container_has_is_refused_with_those_that_exist() {
     let mut definition = Described::from_answer(&described()).unwrap().definition;
-    let wrongs = definition
-        .put_images(&definitions(&[("wbe", "r/web:v2")]))
-        .unwrap_err();
+    let wrongs = put_images(
+        std::slice::from_mut(&mut definition),
+        &definitions(&[("wbe", "r/web:v2")]),
+    )
+    .unwrap_err();
     assert!(
         wrongs.join("").contains("\"wbe\"; there are: web, sidecar"),
         "{wrongs:?}"
     );
     let twice = [definitions(&[("web", "a")]), definitions(&[("web", "b")])].concat();
     assert!(
-        definition
-            .put_images(&twice)
+        put_images(std::slice::from_mut(&mut definition), &twice)
             .unwrap_err()
             .join("")
             .contains("two image files")
@@ -93,23 +99,30 @@ fn placeholders_are_filled_and_none_is_left_over() {
     let file = br#"{"family":"web","containerDefinitions":[{"name":"a","image":"<IMAGE1_NAME>"},{"name":"b","image":"<IMAGE2_NAME>"}]}"#;
     let detail = |image| ImageFile::Detail(Image::parse(image).unwrap());
     let mut definition = TaskDefinition::from_file(file).unwrap();
-    let wrongs = definition
-        .clone()
-        .put_images(&[detail("r/a:1")])
-        .unwrap_err();
+    let wrongs = put_images(&mut [definition.clone()], &[detail("r/a:1")]).unwrap_err();
     assert!(wrongs.join("").contains("<IMAGE2_NAME>"), "{wrongs:?}");
-    definition
-        .put_images(&[detail("r/a:1"), detail("r/b:2")])
-        .unwrap();
+    put_images(
+        std::slice::from_mut(&mut definition),
+        &[detail("r/a:1"), detail("r/b:2")],
+    )
+    .unwrap();
     assert_eq!(definition.images(), [("a", "r/a:1"), ("b", "r/b:2")]);
     // Without a placeholder, one image can mean one container only.
-    assert!(definition.put_images(&[detail("r/c:1")]).is_err());
+    assert!(put_images(std::slice::from_mut(&mut definition), &[detail("r/c:1")]).is_err());
+    // Nor can it in two definitions of one container each.
+    let one = |family: &str| {
+        let container = json!({"name": family, "image": "old"});
+        let file = json!({"family": family, "containerDefinitions": [container]});
+        TaskDefinition::from_file(file.to_string().as_bytes()).unwrap()
+    };
+    assert!(put_images(&mut [one("a"), one("b")], &[detail("r/c:1")]).is_err());
     let single = br#"{"family":"web","containerDefinitions":[{"name":"a","image":"old"}]}"#;
     let mut single = TaskDefinition::from_file(single).unwrap();
-    single.put_images(&[detail("r/c:1")]).unwrap();
+    put_images(std::slice::from_mut(&mut single), &[detail("r/c:1")]).unwrap();
     assert_eq!(single.images(), [("a", "r/c:1")]);
 }
 
+// rules: 3.5.3
 #[test]
 fn no_tag_is_sent_that_only_aws_may_write_and_no_more_than_fifty() {
     let mut value = described();
@@ -121,7 +134,7 @@ fn no_tag_is_sent_that_only_aws_may_write_and_no_more_than_fifty() {
     let definition = Described::from_answer(&value).unwrap().definition;
     assert!(
         definition
-            .register_input("o", "a")
+            .register_input("o", "a", None)
             .unwrap_err()
             .contains("48 tags")
     );
@@ -129,7 +142,7 @@ fn no_tag_is_sent_that_only_aws_may_write_and_no_more_than_fifty() {
     let input = Described::from_answer(&value)
         .unwrap()
         .definition
-        .register_input("o", "a")
+        .register_input("o", "a", None)
         .unwrap();
     assert_eq!(input["tags"].as_array().unwrap().len(), 3);
 }
@@ -151,13 +164,14 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    // rules: 3.5.4
     #[test]
     fn unknown_fields_survive_value_for_value(field in "future[A-Z][a-z]{0,8}", value in json_value()) {
         let mut answer = described();
         answer["taskDefinition"][&field] = value.clone();
         answer["taskDefinition"]["containerDefinitions"][0][&field] = value.clone();
         let definition = Described::from_answer(&answer).unwrap().definition;
-        let input = definition.register_input("o", "a").unwrap();
+        let input = definition.register_input("o", "a", None).unwrap();
         prop_assert_eq!(&input[&field], &value);
         prop_assert_eq!(&input["containerDefinitions"][0][&field], &value);
     }
@@ -171,4 +185,45 @@ proptest! {
         let backwards: Vec<_> = fields.into_iter().rev().collect();
         prop_assert_eq!(body(forwards).sha256(), body(backwards).sha256());
     }
+}
+
+// rules: 3.5.5
+#[test]
+fn of_several_definitions_each_takes_the_images_that_it_has_containers_for() {
+    let one = |family: &str, container: &str| {
+        let containers =
+            json!([{"name": container, "image": "old"}, {"name": "side", "image": "old"}]);
+        let file = json!({"family": family, "containerDefinitions": containers});
+        TaskDefinition::from_file(file.to_string().as_bytes()).unwrap()
+    };
+    let mut both = [one("web", "web"), one("api", "api")];
+    let images = definitions(&[("web", "r/web:2"), ("api", "r/api:2"), ("side", "r/side:2")]);
+    put_images(&mut both, &images).unwrap();
+    assert_eq!(both[0].images(), [("web", "r/web:2"), ("side", "r/side:2")]);
+    assert_eq!(both[1].images(), [("api", "r/api:2"), ("side", "r/side:2")]);
+    let wrongs = put_images(&mut both, &definitions(&[("wbe", "r/web:2")])).unwrap_err();
+    assert_eq!(
+        wrongs,
+        ["no container is named \"wbe\"; there are: web, side, api"]
+    );
+}
+
+#[test]
+fn a_log_is_found_where_a_stream_has_a_name() {
+    let of = |log: Value| {
+        let container = json!({"name": "web", "image": "i", "logConfiguration": log});
+        let file = json!({"family": "web", "containerDefinitions": [container]});
+        let definition = TaskDefinition::from_file(file.to_string().as_bytes()).unwrap();
+        definition.log_of("web")
+    };
+    let options = json!({"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "web"});
+    let log = of(json!({"logDriver": "awslogs", "options": options})).unwrap();
+    assert_eq!(
+        (log.group.as_str(), log.prefix.as_str(), log.region),
+        ("/ecs/web", "web", None)
+    );
+    assert!(of(json!({"logDriver": "awsfirelens", "options": options})).is_none());
+    assert!(
+        of(json!({"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}})).is_none()
+    );
 }

@@ -1,0 +1,78 @@
+//! One look at all targets on their way back: the first failure turns all of them round.
+
+use super::seen::Seen;
+use super::watch::{Phase, Progress};
+use super::{Ending, Look, State, Step, Turn, actions, scene, shows, task, undo, waiting};
+use crate::rollout_file::target::Kind;
+use crate::rollout_file::{OnFailure, RolloutFile};
+
+/// From here on everything that was changed goes back.
+pub(super) fn turn_round(state: &mut State, file: &RolloutFile, turn: Turn) {
+    let phases: Vec<Phase> = state.targets.iter().map(|watch| watch.phase).collect();
+    for (watch, target) in state.targets.iter_mut().zip(&file.targets) {
+        let done = |before: &usize| phases.get(*before) == Some(&Phase::Served);
+        // What could begin, another delivery of the job may have begun just now.
+        let by_another = watch.phase == Phase::Waiting && target.after.iter().all(done);
+        watch.phase = match watch.phase {
+            // What was asked for without an answer may have been carried out.
+            Phase::Waiting if watch.progress.at == 0 => Phase::Waiting,
+            // What a task did cannot be undone.
+            Phase::Served if target.task().is_some() => Phase::Served,
+            _ => Phase::Back { asked: false },
+        };
+        if by_another && watch.phase == Phase::Waiting {
+            watch.progress = Progress::begun(turn.since);
+        }
+    }
+    state.turned = Some(turn);
+}
+
+pub(super) fn backward(
+    state: &mut State,
+    seen: &[Seen],
+    file: &RolloutFile,
+    turn: Turn,
+    now: u64,
+) -> Step {
+    let started = state.started;
+    let mut looks = Vec::new();
+    for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
+        let Some(watch) = state.targets.get_mut(n) else {
+            continue;
+        };
+        // A delivery that was lost began it.
+        if watch.phase == Phase::Waiting && target.task().is_none() && shows(watch, seen) {
+            watch.phase = Phase::Back { asked: false };
+        }
+        let scene = scene(file, n, target, started, now);
+        let stop = file.on_failure == OnFailure::Stop;
+        let unseen = seen.blind.is_some() && seen.service.status.is_empty();
+        looks.push(match (&target.kind, watch.phase) {
+            (Kind::Service(_), _) if unseen => undo::blinded(seen, &scene, turn.since),
+            (Kind::Task(_), _) if seen.blind.is_some() => undo::blinded(seen, &scene, turn.since),
+            (Kind::Service(_), Phase::Waiting) if watch.progress.may_be_unseen(now) => {
+                Look::Wait("it may have been begun, and not show yet".into(), 50)
+            }
+            (Kind::Service(_), Phase::Waiting) => {
+                Look::Over(format!("as before, {}", undo::now_serving(&seen.service)))
+            }
+            (Kind::Service(_), _) => undo::back(watch, seen, &scene, turn.since),
+            (Kind::Task(_), _) => task::back(watch, seen, &scene, turn, n, stop),
+        });
+    }
+    let actions = actions(&looks);
+    if !actions.is_empty() {
+        return Step::Do(actions);
+    }
+    let over: Option<Vec<String>> = looks
+        .iter()
+        .map(|look| match look {
+            Look::Over(now) => Some(now.clone()),
+            _ => None,
+        })
+        .collect();
+    match over {
+        Some(now) => Step::Failed(Ending { turn, now }),
+        None => waiting(file, &looks),
+    }
+}
