@@ -1,4 +1,4 @@
-//! One configuration, one HTTP client, one set of clients per target, kept across invocations.
+//! One configuration, one HTTP client, one session per role, kept across invocations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use shared::error::Failure;
 use shared::job::Job;
-use shared::names::Account;
+use shared::names::{Account, RoleArn};
 use shared::rollout_file::images::EcrRepository;
-use shared::rollout_file::target::ServiceTarget;
+use shared::rollout_file::target::Target as Place;
 use tokio::sync::Mutex;
 
-use crate::error::Caller;
+use crate::error::{CallError, Caller};
 use crate::sts;
 
 /// How long one attempt of a call may take; there is no limit by default.
@@ -39,7 +39,7 @@ pub struct Clients {
     pub codepipeline: aws_sdk_codepipeline::Client,
     sts: aws_sdk_sts::Client,
     me: Mutex<Option<Caller>>,
-    targets: Mutex<HashMap<String, Arc<Target>>>,
+    sessions: Mutex<HashMap<String, Session>>,
 }
 
 /// What a target is reached with.
@@ -51,6 +51,12 @@ pub struct Target {
     pub caller: Caller,
     /// The target's account.
     pub account: Account,
+}
+
+/// A role that was assumed: good for every region.
+#[derive(Clone)]
+struct Session {
+    credentials: SharedCredentialsProvider,
     expires: Option<SystemTime>,
 }
 
@@ -90,7 +96,7 @@ impl Clients {
             codepipeline: aws_sdk_codepipeline::Client::new(&config),
             sts: aws_sdk_sts::Client::new(&config),
             me: Mutex::default(),
-            targets: Mutex::default(),
+            sessions: Mutex::default(),
             config,
         }
     }
@@ -138,48 +144,26 @@ impl Clients {
         (aws_sdk_s3::Client::from_conf(config), caller)
     }
 
-    /// A target's clients; the session is named after the execution, for CloudTrail there.
+    /// A target's clients; the session is named after the execution, for CloudTrail there. Targets
+    /// of one role share one session, in whatever region they are and however many ask at once.
     pub async fn target(
         &self,
         job: &Job,
         execution: &str,
-        target: &ServiceTarget,
+        target: &Place,
     ) -> Result<Arc<Target>, Failure> {
-        let region = target.region.as_str();
+        let region = Region::new(target.region.as_str().to_owned());
+        let config = self.config.to_builder().region(region);
         let Some(role) = &target.role else {
             let account = Account::parse(&job.account).ok_or_else(|| {
                 Failure::configuration("the job has no account id, and the target no role")
             })?;
-            let config = self
-                .config
-                .to_builder()
-                .region(Region::new(region.to_owned()))
-                .build();
             let caller = self.me(job).await;
-            return Ok(Arc::new(Target::new(config, caller, account, None)));
+            return Ok(Arc::new(Target::new(config.build(), caller, account)));
         };
-        let id = [
-            region,
-            role.as_str(),
-            execution,
-            target.external_id.as_deref().unwrap_or_default(),
-        ]
-        .join("\n");
-        let mut targets = self.targets.lock().await;
-        let fresh = |target: &Arc<Target>| {
-            target
-                .expires
-                .is_none_or(|expires| expires > SystemTime::now() + RENEW)
-        };
-        if let Some(known) = targets.get(&id).filter(|target| fresh(target)) {
-            return Ok(Arc::clone(known));
-        }
-        // Ended sessions go; what a warm function keeps stays small.
-        targets.retain(|_, target| fresh(target));
         let external_id = target.external_id.as_deref();
-        let session = format!("redbutton-{execution}");
-        let credentials = match sts::assume_role(&self.sts, role, &session, external_id).await {
-            Ok(credentials) => credentials,
+        let session = match self.session(role, execution, external_id).await {
+            Ok(session) => session,
             Err(error) => {
                 let account = role.account().as_str();
                 let me = self.me(job).await;
@@ -187,20 +171,42 @@ impl Clients {
                 return Err(error.explain(&what, &me, role.as_str(), account, external_id, None));
             }
         };
-        let expires = credentials.expiry();
-        let config = self
-            .config
-            .to_builder()
-            .region(Region::new(region.to_owned()))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build();
         let caller = Caller {
             name: role.as_str().to_owned(),
             account: role.account().as_str().to_owned(),
         };
-        let made = Arc::new(Target::new(config, caller, role.account().clone(), expires));
-        targets.insert(id, Arc::clone(&made));
-        Ok(made)
+        let config = config.credentials_provider(session.credentials).build();
+        let account = role.account().clone();
+        Ok(Arc::new(Target::new(config, caller, account)))
+    }
+
+    /// A role's session: the one that is kept, or a new one.
+    async fn session(
+        &self,
+        role: &RoleArn,
+        execution: &str,
+        external_id: Option<&str>,
+    ) -> Result<Session, CallError> {
+        let id = [role.as_str(), execution, external_id.unwrap_or_default()].join("\n");
+        // Held over the call: whoever comes meanwhile waits for the one session.
+        let mut sessions = self.sessions.lock().await;
+        // Ended sessions go; what a warm function keeps stays small.
+        sessions.retain(|_, session| {
+            session
+                .expires
+                .is_none_or(|expires| expires > SystemTime::now() + RENEW)
+        });
+        if let Some(known) = sessions.get(&id) {
+            return Ok(known.clone());
+        }
+        let name = format!("redbutton-{execution}");
+        let credentials = sts::assume_role(&self.sts, role, &name, external_id).await?;
+        let session = Session {
+            expires: credentials.expiry(),
+            credentials: SharedCredentialsProvider::new(credentials),
+        };
+        sessions.insert(id, session.clone());
+        Ok(session)
     }
 
     /// ECR for a repository: whoever lives in the registry's account asks; from a third account
@@ -227,19 +233,25 @@ impl Clients {
 }
 
 impl Target {
-    fn new(
-        config: SdkConfig,
-        caller: Caller,
-        account: Account,
-        expires: Option<SystemTime>,
-    ) -> Self {
+    fn new(config: SdkConfig, caller: Caller, account: Account) -> Self {
         Self {
             ecs: aws_sdk_ecs::Client::new(&config),
             config,
             caller,
             account,
-            expires,
         }
+    }
+
+    /// CloudWatch Logs in the target's account, in the region that a container's log goes to.
+    pub fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
+        let region = Region::new(region.to_owned());
+        let config = self.config.to_builder().region(region).build();
+        aws_sdk_cloudwatchlogs::Client::new(&config)
+    }
+
+    /// SSM in the target's region and account.
+    pub fn ssm(&self) -> aws_sdk_ssm::Client {
+        aws_sdk_ssm::Client::new(&self.config)
     }
 }
 
@@ -262,4 +274,48 @@ fn caller_of(arn: &str) -> Caller {
         None => arn.to_owned(),
     };
     Caller { name, account }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::replay;
+    use serde_json::json;
+    use shared::names;
+    use shared::rollout_file::target::Kind;
+
+    fn place(region: &str) -> Place {
+        Place {
+            name: "web".into(),
+            cluster: "test".into(),
+            region: names::Region::parse(region).unwrap(),
+            role: RoleArn::parse("arn:aws:iam::333333333333:role/redbutton-rollout"),
+            external_id: Some("redbutton-test".into()),
+            task_definition: None,
+            after: vec![],
+            kind: Kind::Service("web".into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_is_assumed_once_for_all_regions_that_ask_at_once() {
+        let session = "<AssumeRoleResponse><AssumeRoleResult><Credentials>\
+            <AccessKeyId>ASIAX</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+            <Expiration>2999-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+        let (config, replay) = replay([(200, json!(session))]);
+        let clients = Clients::new(config);
+        let event = json!({"CodePipeline.job": {"id": "11111111-abcd-1111-abcd-111111abcdef",
+            "accountId": "111111111111", "data": {"artifactCredentials":
+                {"accessKeyId": "AKIDEXAMPLE", "secretAccessKey": "x", "sessionToken": "y"}}}});
+        let job = Job::parse(&event).ok().unwrap();
+        let (first, second) = (place("us-east-1"), place("ap-southeast-2"));
+        let (first, second) = tokio::join!(
+            clients.target(&job, "e", &first),
+            clients.target(&job, "e", &second),
+        );
+        for target in [first.unwrap(), second.unwrap()] {
+            assert_eq!(target.account.as_str(), "333333333333");
+        }
+        assert_eq!(replay.calls().len(), 1);
+    }
 }

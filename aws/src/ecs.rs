@@ -1,6 +1,17 @@
-//! ECS: services, task definitions as raw JSON, tasks.
+//! ECS: services and their deployments, task definitions as raw JSON, tasks of services and tasks
+//! that run once.
 
+pub mod deployment;
+pub mod one_off;
 mod raw;
 pub mod service;
 pub mod task_definition;
 pub mod tasks;
+
+fn count(count: i32) -> u32 {
+    u32::try_from(count).unwrap_or_default()
+}
+
+fn seconds(time: &aws_smithy_types::DateTime) -> u64 {
+    u64::try_from(time.secs()).unwrap_or_default()
+}

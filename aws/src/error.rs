@@ -148,17 +148,21 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         "AllAccessDisabled",
         "403",
     ];
-    const MISSING: [&str; 10] = [
+    const MISSING: [&str; 13] = [
         "NoSuchKey",
         "NoSuchBucket",
         "NoSuchVersion",
         "NotFound",
         "ClusterNotFoundException",
         "ServiceNotFoundException",
+        "ServiceDeploymentNotFoundException",
         "RepositoryNotFoundException",
         "ImageNotFoundException",
         "PipelineNotFoundException",
         "PipelineExecutionNotFoundException",
+        // CloudWatch Logs and SSM.
+        "ResourceNotFoundException",
+        "ParameterNotFound",
     ];
     let Some(status) = status else {
         return Kind::Unanswered;
@@ -218,6 +222,7 @@ mod tests {
                 Kind::Denied,
             ),
             (Some(404), "NoSuchKey", "", Kind::Missing),
+            (Some(400), "ParameterNotFound", "", Kind::Missing),
             (Some(400), "ThrottlingException", "", Kind::Throttled),
             (Some(503), "SlowDown", "", Kind::Throttled),
             (Some(500), "InternalFailure", "", Kind::Unanswered),

@@ -238,14 +238,7 @@ fn show(id: &JobId, given: &Answer) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_config::{BehaviorVersion, Region, SdkConfig};
-    use aws_credential_types::Credentials as SdkCredentials;
-    use aws_credential_types::provider::SharedCredentialsProvider;
-    use aws_smithy_runtime_api::client::http::{
-        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-    };
-    use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-    use aws_smithy_types::body::SdkBody;
+    use crate::replay::replay;
     use lambda_runtime::Context;
 
     const ID: &str = "11111111-abcd-1111-abcd-111111abcdef";
@@ -256,65 +249,32 @@ mod tests {
         }}})
     }
 
-    /// Gives prepared answers and keeps the requests. (The SDK's own StaticReplayClient is behind a
-    /// feature that would build every SDK crate a second time, for tests only.)
-    #[derive(Debug, Clone)]
-    struct Replay {
-        answers: Arc<Mutex<Vec<(u16, String)>>>,
-        requests: Arc<Mutex<Vec<(String, Value)>>>,
-    }
-
-    impl HttpConnector for Replay {
-        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-            let target = request.headers().get("x-amz-target").unwrap_or_default();
-            let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
-            let body = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-            self.requests.lock().unwrap().push((operation, body));
-            let (status, body) = self.answers.lock().unwrap().remove(0);
-            HttpConnectorFuture::ready(Ok(HttpResponse::new(
-                status.try_into().unwrap(),
-                SdkBody::from(body),
-            )))
-        }
-    }
-
     /// Runs a handler with this many seconds left and one prepared answer of CodePipeline, and
     /// returns the function's answer with the operation and body of each call.
     async fn check<H, F>(
         seconds: u64,
-        (status, body): (u16, String),
+        given: (u16, Value),
         handler: H,
     ) -> (Result<Value, Error>, Vec<(String, Value)>)
     where
         H: FnOnce(Arc<Clients>, Arc<Job>, Round) -> F,
         F: Future<Output = Result<Outcome, Failure>>,
     {
-        let replay = Replay {
-            answers: Arc::new(Mutex::new(vec![(status, body)])),
-            requests: Arc::default(),
-        };
-        let connector = SharedHttpConnector::new(replay.clone());
-        let credentials = SdkCredentials::new("AKIDEXAMPLE", "x", None, None, "test");
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .build();
+        let (config, replay) = replay([given]);
         let mut context = Context::default();
         let deadline = SystemTime::now() + Duration::from_secs(seconds);
         context.deadline =
             u64::try_from(deadline.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
         let event = LambdaEvent::new(event(), context);
         let result = run(Arc::new(Clients::new(config)), event, handler).await;
-        let calls = replay.requests.lock().unwrap().clone();
-        (result, calls)
+        (result, replay.calls())
     }
 
-    fn taken() -> (u16, String) {
-        (200, "{}".into())
+    fn taken() -> (u16, Value) {
+        (200, json!({}))
     }
 
+    // rules: 3.2.1 3.2.7 3.3.3
     #[tokio::test]
     async fn a_panic_is_a_failure_and_the_invocation_is_fine() {
         let (result, calls) = check(300, taken(), |_, _, _| async {
@@ -331,6 +291,7 @@ mod tests {
         assert!(message.contains("boom with [removed]"), "{message}");
     }
 
+    // rules: 3.2.5 3.3.4
     #[tokio::test]
     async fn a_nearly_spent_timeout_goes_on_with_the_last_checkpoint() {
         // 20 s before the timeout the guard strikes; here it is past already.
@@ -349,6 +310,7 @@ mod tests {
         assert!(body.get("outputVariables").is_none());
     }
 
+    // rules: 3.2.1 3.3.4
     #[tokio::test]
     async fn a_timeout_before_any_beginning_is_a_failure_that_says_so() {
         let (_, calls) = check(20, taken(), |_, _, _| std::future::pending()).await;
@@ -359,6 +321,7 @@ mod tests {
         );
     }
 
+    // rules: 3.2.8
     #[tokio::test]
     async fn an_answer_that_was_given_before_is_no_error() {
         let success = || Outcome::Success {
@@ -367,7 +330,7 @@ mod tests {
             external_id: None,
         };
         for code in ["InvalidJobStateException", "JobNotFoundException"] {
-            let body = json!({"__type": code, "message": "x"}).to_string();
+            let body = json!({"__type": code, "message": "x"});
             let (result, calls) = check(300, (400, body), |_, _, _| async { Ok(success()) }).await;
             assert_eq!(
                 (result.unwrap()["answered"].clone(), calls.len()),
@@ -376,9 +339,10 @@ mod tests {
         }
     }
 
+    // rules: 3.2.1 3.3.2
     #[tokio::test]
     async fn an_answer_that_cannot_be_given_makes_lambda_deliver_again() {
-        let body = json!({"__type": "AccessDeniedException", "message": "no"}).to_string();
+        let body = json!({"__type": "AccessDeniedException", "message": "no"});
         let failure = || Failure::configuration("wrong");
         let (result, _) = check(300, (400, body), |_, _, _| async { Err(failure()) }).await;
         assert!(result.is_err());

@@ -7,8 +7,8 @@
 //! - [`job`]: the wrapper that gives every CodePipeline job exactly one answer
 //! - [`clients`]: one configuration, one client per target, kept across invocations
 //! - [`error`]: what a failed call means for the caller
-//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`]: the calls
-//! - [`log`]: JSON lines, with the credentials' paths closed
+//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`ssm`], [`logs`]: the calls
+//! - [`log`]: our own log, JSON lines, with the credentials' paths closed
 
 pub mod clients;
 pub mod codepipeline;
@@ -17,5 +17,9 @@ pub mod ecs;
 pub mod error;
 pub mod job;
 pub mod log;
+pub mod logs;
+#[cfg(test)]
+mod replay;
 pub mod s3;
+pub mod ssm;
 pub mod sts;
