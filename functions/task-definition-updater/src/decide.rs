@@ -1,25 +1,31 @@
 //! The request and what AWS says → what to do next. Pure; calls `shared`.
 
+mod plan;
+
+pub use plan::{Plan, shares_with, twice};
+
 use aws::codepipeline::Underway;
 use shared::error::Failure;
 use shared::job::Job;
 use shared::names::{Account, Digest};
 use shared::preflight;
+use shared::rollout::proof::Proof;
 use shared::rollout::seen::Service;
 use shared::rollout_file::RolloutFile;
 use shared::rollout_file::images::{Image, ImageFile};
-use shared::rollout_file::target::ServiceTarget;
+use shared::rollout_file::target::{Kind, Target};
 use shared::task_definition::TaskDefinition;
 
 /// The key of an operation: execution and target. It is a tag's value, so at most 256 characters;
 /// what is longer is kept by its hash.
-pub fn operation(execution: &str, target: &ServiceTarget, account: &str) -> String {
-    let place = format!(
-        "{account}/{}/{}/{}",
-        target.region.as_str(),
-        target.cluster,
-        target.service
-    );
+pub fn operation(execution: &str, target: &Target, account: &str) -> String {
+    let name = match &target.kind {
+        Kind::Service(service) => service.clone(),
+        // No service's name has a slash.
+        Kind::Task(_) => format!("task/{}", target.name),
+    };
+    let region = target.region.as_str();
+    let place = format!("{account}/{region}/{}/{name}", target.cluster);
     let operation = format!("{execution} {place}");
     if operation.len() <= 256 {
         return operation;
@@ -56,31 +62,55 @@ pub fn belongs(
     )))
 }
 
-/// What is to be registered, before its tags are pinned. The error is everything that speaks
-/// against it.
-pub fn wanted(
-    mut definition: TaskDefinition,
-    images: &[ImageFile],
-    service: &Service,
-    target: &ServiceTarget,
+/// Findings about a target's service, or about the one that a task is like.
+pub fn service(target: &Target, service: &Service, allow: &[String]) -> Vec<String> {
+    if service.status == "MISSING" {
+        return vec![format!(
+            "there is no service {} in cluster {} here; correct \"{}\" or \"cluster\"",
+            target.service(),
+            target.cluster,
+            if target.task().is_some() {
+                "like"
+            } else {
+                "service"
+            },
+        )];
+    }
+    match &target.kind {
+        Kind::Service(_) => preflight::service(service, allow),
+        Kind::Task(_) => Vec::new(),
+    }
+}
+
+/// Findings about what is to be registered for a target.
+pub fn definition(
+    target: &Target,
+    definition: &TaskDefinition,
     account: &Account,
-    file: &RolloutFile,
-) -> Result<TaskDefinition, Vec<String>> {
-    let mut findings = preflight::service(service, &file.allow);
-    if let Err(wrongs) = definition.put_images(images) {
-        findings.extend(wrongs);
+    allow: &[String],
+) -> Vec<String> {
+    let mut findings = preflight::task_definition(definition, target, account, allow);
+    if let Some(task) = target.task() {
+        findings.extend(preflight::one_off(task, definition));
     }
-    findings.extend(preflight::task_definition(
-        &definition,
-        target,
-        account,
-        &file.allow,
-    ));
-    if findings.is_empty() {
-        Ok(definition)
-    } else {
-        Err(findings)
-    }
+    findings
+}
+
+/// What `publishImage` asks for, once everything serves: the target's place, the parameter, the
+/// image.
+pub fn published<'a>(file: &'a RolloutFile, proofs: &'a [Proof]) -> Vec<(usize, &'a str, &'a str)> {
+    let each = file.publish.iter().filter_map(|(container, parameter)| {
+        let serves = |proof: &'a Proof| {
+            let images = &proof.images;
+            images.iter().find(|served| served.container == *container)
+        };
+        let (n, served) = proofs
+            .iter()
+            .enumerate()
+            .find_map(|(n, proof)| Some((n, serves(proof)?)))?;
+        Some((n, parameter.as_str(), served.image.as_str()))
+    });
+    each.collect()
 }
 
 /// The images among `images` that have a tag in ECR and no digest yet, each once.
@@ -142,17 +172,19 @@ mod tests {
         RolloutFile::from_value(&json!({"targets": [{"service": "web", "cluster": "test"}], "region": "ap-southeast-2"})).unwrap()
     }
 
+    // rules: 3.5.3
     #[test]
     fn an_operation_is_a_tag_value() {
-        let mut target = file().target;
+        let mut target = file().targets.remove(0);
         assert!(
             operation(EXECUTION, &target, "333333333333")
                 .ends_with("333333333333/ap-southeast-2/test/web")
         );
-        target.service = "x".repeat(255);
+        target.kind = Kind::Service("x".repeat(255));
         assert!(operation(EXECUTION, &target, "333333333333").len() <= 256);
     }
 
+    // rules: 3.2.14
     #[test]
     fn a_job_that_codepipeline_does_not_know_is_refused() {
         let action = |function: &str, key: &str| Underway {
@@ -194,24 +226,46 @@ mod tests {
         assert_eq!(definition.images()[1].1, format!("{registry}/side:v1"));
     }
 
+    fn several() -> RolloutFile {
+        RolloutFile::from_value(&json!({"region": "ap-southeast-2", "targets": [
+            {"task": "migrate", "like": "web", "cluster": "test"},
+            {"service": "web", "cluster": "test"},
+            {"service": "worker", "cluster": "test"},
+            {"task": "probe", "like": "other", "cluster": "test"},
+        ], "publishImage": {"web": "/web/image"}}))
+        .unwrap()
+    }
+
     #[test]
-    fn findings_of_every_kind_come_together() {
-        let definition = br#"{"family":"web","executionRoleArn":"arn:aws:iam::111111111111:role/x","containerDefinitions":[{"name":"web","image":"a"}]}"#;
-        let definition = TaskDefinition::from_file(definition).unwrap();
-        let images = [ImageFile::Definitions(vec![(
-            "wbe".into(),
-            Image::parse("a:1").unwrap(),
-        )])];
-        let service = Service {
-            status: "ACTIVE".into(),
-            controller: "EXTERNAL".into(),
-            desired: 1,
+    fn the_image_that_serves_is_the_one_that_is_published() {
+        let proof = |image: &str| Proof {
+            task_definition: String::new(),
+            deployment: String::new(),
+            running: 1,
+            images: vec![shared::rollout::proof::Served {
+                container: "web".into(),
+                image: image.into(),
+                digest: None,
+            }],
+            notes: Vec::new(),
+        };
+        let mut none = proof("x");
+        none.images.clear();
+        let proofs = [none, proof("r@sha256:0")];
+        assert_eq!(
+            published(&several(), &proofs),
+            [(1, "/web/image", "r@sha256:0")]
+        );
+    }
+
+    #[test]
+    fn a_missing_service_is_named_by_the_key_that_is_wrong() {
+        let gone = Service {
+            status: "MISSING".into(),
             ..Default::default()
         };
-        let account = Account::parse("333333333333").unwrap();
-        let file = file();
-        let findings =
-            wanted(definition, &images, &service, &file.target, &account, &file).unwrap_err();
-        assert_eq!(findings.len(), 4, "{findings:#?}");
+        let file = several();
+        assert!(service(&file.targets[1], &gone, &[])[0].contains("correct \"service\""));
+        assert!(service(&file.targets[0], &gone, &[])[0].contains("correct \"like\""));
     }
 }

@@ -1,21 +1,32 @@
 //! Carries a rollout out: reads what decisions need, does what they say, and returns an outcome.
+//!
+//! In reading order: [`prepare`] checks everything and registers, [`sight`] looks, [`act`] does
+//! what the engine asks for, [`publish`] writes down what serves.
 
+mod act;
 mod artifacts;
 mod begin;
-mod look;
+mod findings;
+mod prepare;
+mod publish;
+mod register;
+mod sight;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws::clients::{Clients, Target};
-use aws::error::CallError;
+use aws::clients::{Clients, Target as Reached};
+use aws::error::{CallError, Kind};
 use aws::job::{Round, now};
+use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
 use shared::job::answer::Outcome;
 use shared::job::{Job, token};
-use shared::rollout::watch::Step;
-use shared::rollout::{State, binding, report};
-use shared::rollout_file::target::ServiceTarget;
+use shared::rollout::report::{self, Placed};
+use shared::rollout::seen::Seen;
+use shared::rollout::{State, Step, advance, binding};
+use shared::rollout_file::target::{Kind as TargetKind, Target};
 use shared::rollout_file::{RolloutSource, UserParameters};
 
 use crate::decide;
@@ -27,52 +38,97 @@ struct Work<'a> {
     clients: &'a Clients,
     job: &'a Job,
     request: &'a Request,
-    target: Arc<Target>,
-    operation: String,
+    /// One per target.
+    ends: Vec<End<'a>>,
+    /// Task definitions of service revisions, which never change.
+    revisions: Mutex<HashMap<String, String>>,
 }
 
-impl Work<'_> {
-    fn place(&self) -> &ServiceTarget {
-        &self.request.file.target
+/// A target and how it is reached.
+struct End<'a> {
+    target: &'a Target,
+    account: String,
+    operation: String,
+    reached: Result<Arc<Reached>, Failure>,
+}
+
+impl End<'_> {
+    fn placed(&self) -> Placed<'_> {
+        (self.target, &self.account)
     }
 
-    /// The failure of a call about the target's service.
+    fn reached(&self) -> Result<&Reached, Failure> {
+        self.reached.as_deref().map_err(Clone::clone)
+    }
+
+    /// The failure of a call about the target.
     fn failed(&self, error: CallError) -> Failure {
-        let target = self.place();
-        let account = self.target.account.as_str();
+        let (target, account) = self.placed();
+        let kind = match target.kind {
+            TargetKind::Service(_) => "service",
+            TargetKind::Task(_) => "task",
+        };
         let resource = format!(
-            "arn:aws:ecs:{}:{account}:service/{}/{}",
+            "arn:aws:ecs:{}:{account}:{kind}/{}/{}",
             target.region.as_str(),
             target.cluster,
-            target.service
+            target.service()
         );
-        error.into_failure(
-            &report::place(target, account),
-            &self.target.caller,
-            &resource,
-            account,
-        )
+        let what = report::place(self.placed());
+        match &self.reached {
+            Ok(reached) => error.into_failure(&what, &reached.caller, &resource, account),
+            Err(failure) => failure.clone(),
+        }
     }
 }
 
-/// One invocation: begins or goes on, looks until the rollout's end or the round's.
+/// Whether a failed call says nothing about the rollout: it is repeated.
+fn passing(error: &CallError) -> bool {
+    matches!(error.kind, Kind::Throttled | Kind::Unanswered)
+}
+
+/// One invocation. A rollout under way is not given up because its file cannot be read just now:
+/// the token goes back as it came.
 pub async fn handle(
     clients: Arc<Clients>,
     job: Arc<Job>,
     round: Round,
     look_every: Duration,
 ) -> Result<Outcome, Failure> {
+    match go_on(&clients, &job, round, look_every).await {
+        Err(failure) if failure.kind == FailureKind::SystemUnavailable => match &job.token {
+            Some(token) => Ok(Outcome::InProgress {
+                token: token.clone(),
+                summary: failure.message,
+                percent: None,
+            }),
+            None => Err(failure),
+        },
+        outcome => outcome,
+    }
+}
+
+/// Begins or goes on, looks until the rollout's end or the round's.
+async fn go_on(
+    clients: &Clients,
+    job: &Job,
+    round: Round,
+    look_every: Duration,
+) -> Result<Outcome, Failure> {
     let parameters = UserParameters::parse(job.user_parameters.as_deref())?;
-    let mut artifacts = Artifacts::new(&clients, &job);
+    let mut artifacts = Artifacts::new(clients, job);
     let (place, bytes) = match &parameters.rollout {
         RolloutSource::Inline(value) => ("rollout".to_owned(), value.to_string().into_bytes()),
         RolloutSource::File(place) => (place.to_string(), artifacts.required(place).await?),
     };
     let request = Request::new(parameters, &place, &bytes)?;
-    let place = &request.file.target;
-    let account = place.account().unwrap_or(&job.account).to_owned();
-    let operation = decide::operation(&request.execution, place, &account);
-    let binding = binding(&request.execution, std::slice::from_ref(&operation));
+    let ends = join_all(request.file.targets.iter().map(|target| {
+        let account = target.account().unwrap_or(&job.account).to_owned();
+        reach(clients, job, &request, target, account)
+    }))
+    .await;
+    let operations: Vec<String> = ends.iter().map(|end| end.operation.clone()).collect();
+    let binding = binding(&request.execution, &operations);
     let mut state = match &job.token {
         Some(token) => token::decode(token, &binding)?,
         None => State {
@@ -80,87 +136,143 @@ pub async fn handle(
             attempt: job.id.as_str().to_owned(),
             started: now(),
             targets: Vec::new(),
+            turned: None,
         },
     };
     round.checkpoint(token::encode(&state));
 
-    let target = clients.target(&job, &request.execution, place).await?;
     let work = Work {
-        clients: &clients,
-        job: &job,
+        clients,
+        job,
         request: &request,
-        target,
-        operation,
+        ends,
+        revisions: Mutex::default(),
     };
-    if state.targets.is_empty() {
-        let begun = begin::begin(&work, &state, &mut artifacts).await?;
-        state.targets.push(begun.watch);
-        round.checkpoint(token::encode(&state));
-        if begun.deployed {
-            tokio::time::sleep(look_every).await;
+    let prepared = if state.targets.is_empty() {
+        match prepare::prepare(&work, &mut state, &mut artifacts).await {
+            Ok(prepared) => {
+                round.checkpoint(token::encode(&state));
+                Some(prepared)
+            }
+            // An earlier delivery may have begun the attempt: nobody would watch it.
+            Err(failure) if prepare::may_pass(&failure, &state) => {
+                return Ok(Outcome::InProgress {
+                    token: token::encode(&state),
+                    summary: failure.message,
+                    percent: Some(0),
+                });
+            }
+            Err(failure) => return Ok(Outcome::Failure(failure)),
         }
-    }
-    watch(&work, &mut state, &round, look_every).await
+    } else {
+        None
+    };
+    roll_out(&work, &mut state, prepared, &round, look_every).await
 }
 
-/// Looks and advances until there is an outcome.
-async fn watch(
+async fn reach<'a>(
+    clients: &Clients,
+    job: &Job,
+    request: &Request,
+    target: &'a Target,
+    account: String,
+) -> End<'a> {
+    End {
+        operation: decide::operation(&request.execution, target, &account),
+        reached: clients.target(job, &request.execution, target).await,
+        target,
+        account,
+    }
+}
+
+/// Looks and advances until there is an outcome. What was seen when the attempt was prepared is the
+/// first sight.
+async fn roll_out(
     work: &Work<'_>,
     state: &mut State,
+    mut prepared: Option<prepare::Prepared>,
     round: &Round,
     look_every: Duration,
 ) -> Result<Outcome, Failure> {
-    let (place, file) = (work.place(), &work.request.file);
-    let account = work.target.account.as_str();
-    // What AWS does not answer is waited for, but not beyond every deadline.
-    let minutes = u64::from(file.timeout_minutes) + u64::from(file.rollback_minutes) + 10;
-    let end = state.started + minutes * 60;
-    let started = state.started;
     loop {
-        let Some(watch) = state.targets.first_mut() else {
-            return Err(Failure::configuration(
-                "the continuation token has no target",
-            ));
+        let fresh = prepared
+            .as_ref()
+            .map(|prepared| prepared.fresh.clone())
+            .unwrap_or_default();
+        let seen = match prepared.take() {
+            Some(prepared) => prepared.seen,
+            None => sight::look(work, state).await,
         };
-        let step = match look::look(work, watch, started).await {
-            Ok(step) => step,
-            Err(error) if look::passing(&error) && now() < end => {
-                tracing::warn!(%error, "could not look; the rollout goes on");
-                Step::Wait(format!("{} is not answered at the moment", error.operation))
+        let step = look(work, state, seen, &fresh, round).await;
+        let placed: Vec<Placed<'_>> = work.ends.iter().map(End::placed).collect();
+        let (text, percent) = match step {
+            Step::Done(proofs) => {
+                let remarks = publish::publish(work, &proofs).await;
+                return Ok(report::success(&placed, state, &proofs, &remarks, now()));
             }
-            Err(error) => return Err(report::unwatched(watch, work.failed(error))),
+            Step::Failed(ending) => {
+                return Ok(Outcome::Failure(report::failure(&placed, state, &ending)));
+            }
+            Step::Wait { text, percent } => (text, percent),
+            // Carried out by the look; what is left over is done in the next one.
+            Step::Do(_) => (String::new(), 0),
         };
-        let waiting = match step {
-            Step::Done(proof) => {
-                return Ok(report::success(
-                    place,
-                    account,
-                    watch,
-                    &proof,
-                    started,
-                    now(),
-                ));
-            }
-            Step::Failed(ending) => return Err(report::failure(place, account, watch, &ending)),
-            Step::Wait(text) => text,
-            // The look carries out everything else.
-            other => {
-                return Err(Failure::new(
-                    FailureKind::JobFailed,
-                    format!("undone step {other:?}"),
-                ));
-            }
-        };
-        let summary = format!("{}: {waiting}", place.name);
         let token = token::encode(state);
         round.checkpoint(token.clone());
         if round.is_over() {
             return Ok(Outcome::InProgress {
                 token,
-                summary,
-                percent: None,
+                summary: text,
+                percent: Some(percent),
             });
         }
         tokio::time::sleep(look_every).await;
+    }
+}
+
+fn wait(text: String) -> Step {
+    Step::Wait { text, percent: 0 }
+}
+
+/// Advances as far as one look goes: what is read is taken in at once, what is written shows in
+/// the next look.
+async fn look(
+    work: &Work<'_>,
+    state: &mut State,
+    mut seen: Vec<Seen>,
+    fresh: &[usize],
+    round: &Round,
+) -> Step {
+    loop {
+        let actions = match advance(state, &seen, &work.request.file, now()) {
+            Step::Do(actions) => actions,
+            step => return step,
+        };
+        let each = actions
+            .iter()
+            .map(|(n, action)| act::act(work, state, &seen, *n, action, fresh.contains(n)));
+        let brought = join_all(each).await;
+        let mut paused = None;
+        for ((n, _), brought) in actions.iter().zip(brought) {
+            match brought {
+                act::Brought::Seen(fill) => {
+                    if let Some(seen) = seen.get_mut(*n) {
+                        fill(seen);
+                    }
+                }
+                act::Brought::Carried(carried) => {
+                    state.carried_out(*n, carried, &work.request.file, now());
+                    paused.get_or_insert_with(|| "just begun".to_owned());
+                }
+                act::Brought::NotNow(error) => {
+                    tracing::warn!(%error, "could not do what is to be done; trying again");
+                    paused = Some(format!("not carried out yet: {error}"));
+                }
+            }
+        }
+        if let Some(text) = paused {
+            round.checkpoint(token::encode(state));
+            return wait(text);
+        }
     }
 }

@@ -1,357 +1,150 @@
-//! The beginning of an attempt: everything is read and checked, then at most one revision is
-//! registered and at most one deployment begun, however often the job is delivered.
+//! How each target of a new attempt begins: registered once per definition, taken up where an earlier
+//! delivery left it, or only watched.
 
-use std::time::Duration;
-
-use aws::ecs::tasks::{self, Which};
-use aws::ecs::{service, task_definition};
-use aws::error::{CallError, Kind};
-use aws::{codepipeline, ecr};
-use shared::error::{Failure, FailureKind};
-use shared::names::Digest;
+use futures_util::future::join_all;
+use shared::error::Failure;
+use shared::preflight;
 use shared::rollout::State;
-use shared::rollout::seen::Service;
+use shared::rollout::seen::Seen;
 use shared::rollout::start::{self, Keys, Start};
-use shared::rollout::watch::{Progress, Watch};
-use shared::rollout_file::images::{Image, ImageFile};
-use shared::task_definition::{Described, TaskDefinition};
 
 use super::Work;
-use super::artifacts::Artifacts;
-use crate::{decide, request};
+use super::findings::Findings;
+use super::prepare::{Known, Prepared};
+use super::register;
+use crate::decide::Plan;
 
-/// What a beginning came to.
-pub(super) struct Begun {
-    pub(super) watch: Watch,
-    /// Whether a deployment was begun just now.
-    pub(super) deployed: bool,
-}
-
+/// Registers what is not there yet, and writes down how each target begins.
 pub(super) async fn begin(
     work: &Work<'_>,
-    state: &State,
-    artifacts: &mut Artifacts<'_>,
-) -> Result<Begun, Failure> {
-    let place = work.place();
-    if let Some(pipeline) = &work.request.pipeline {
-        in_codepipelines_record(work, pipeline).await?;
-    }
-    let images = image_files(work, artifacts).await?;
-    let from_file = match &place.task_definition {
-        Some(path) => Some(request::task_definition(
-            path,
-            &artifacts.required(path).await?,
-        )?),
-        None => None,
-    };
-
-    let ecs = &work.target.ecs;
-    let service = service::describe(ecs, place)
-        .await
-        .map_err(|error| work.failed(error))?;
-    let current = service
-        .primary()
-        .map(|primary| primary.task_definition.clone())
-        .unwrap_or_default();
-    let family = match &from_file {
-        Some(definition) => definition.family().to_owned(),
-        None => shared::names::short(&current)
-            .split(':')
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
-    };
-    let latest = if family.is_empty() {
-        None
-    } else {
-        describe(work, &family).await?
-    };
-    let running = match &latest {
-        Some(latest) if latest.arn == current => Some(latest.clone()),
-        _ if current.is_empty() => None,
-        _ => describe(work, &current).await?,
-    };
-    let base = from_file.or_else(|| running.as_ref().map(|running| running.definition.clone()));
-    let base = base.ok_or_else(|| {
-        Failure::new(
-            FailureKind::RevisionUnavailable,
-            format!("task definition {current:?} of the running service cannot be described; name a task definition file by \"taskDefinition\""),
-        )
-    })?;
-    let wanted = wanted(work, base, &images, &service).await?;
-
-    let keys = Keys {
-        operation: &work.operation,
-        attempt: &state.attempt,
-    };
-    match start::start(&service, running.as_ref(), latest.as_ref(), &wanted, keys) {
-        Start::Watch(watch) => Ok(Begun {
-            watch,
-            deployed: false,
-        }),
-        Start::Resume { revision, was } => {
-            let arn = lowest(work, &wanted, 0, *revision, keys).await?;
-            if was_deployed(work, &service, &arn).await? {
-                let watch = start::already_tried(arn, was, aws::job::now());
-                return Ok(Begun {
-                    watch,
-                    deployed: false,
-                });
-            }
-            deploy(work, arn, was).await
-        }
-        Start::Register { was } => {
-            let newest = latest.map_or(0, |latest| latest.revision);
-            let arn = register(work, &wanted, newest, keys).await?;
-            deploy(work, arn, was).await
-        }
-    }
-}
-
-async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), Failure> {
-    let execution = &work.request.execution;
-    match codepipeline::actions_underway(&work.clients.codepipeline, pipeline, execution).await {
-        Ok(actions) => decide::belongs(work.job, pipeline, execution, &actions),
-        Err(error) if error.kind == Kind::Missing => Err(Failure::configuration(format!(
-            "\"pipeline\" in UserParameters: {}; nothing was changed",
-            error.message
-        ))),
-        Err(error) => {
-            let me = work.clients.me(work.job).await;
-            Err(error.into_failure(
-                &format!("pipeline {pipeline}"),
-                &me,
-                pipeline,
-                &work.job.account,
-            ))
-        }
-    }
-}
-
-async fn image_files(
-    work: &Work<'_>,
-    artifacts: &mut Artifacts<'_>,
-) -> Result<Vec<ImageFile>, Failure> {
-    let places = &work.request.file.images;
-    if places.is_empty() {
-        let (place, bytes) = artifacts.default_images().await?;
-        return Ok(vec![request::image_file(&place, &bytes)?]);
-    }
-    let mut files = Vec::new();
-    for place in places {
-        files.push(request::image_file(
-            &place.to_string(),
-            &artifacts.required(place).await?,
-        )?);
-    }
-    Ok(files)
-}
-
-/// What is to be registered: checked, and pinned to digests. All findings come at once.
-async fn wanted(
-    work: &Work<'_>,
-    base: TaskDefinition,
-    images: &[ImageFile],
-    service: &Service,
-) -> Result<TaskDefinition, Failure> {
-    let (place, file) = (work.place(), &work.request.file);
-    let account = &work.target.account;
-    let heading = format!(
-        "nothing was changed; {}",
-        shared::rollout::report::place(place, account.as_str())
-    );
-    let mut definition = decide::wanted(base, images, service, place, account, file)
-        .map_err(|findings| Failure::findings(&heading, &findings))?;
-    let mut digests: Vec<(Image, Digest)> = Vec::new();
-    for image in decide::to_pin(&definition, images) {
-        let Some(repository) = image.ecr() else {
+    state: &mut State,
+    seen: Vec<Seen>,
+    known: &[Known],
+    plan: &Plan,
+) -> Result<Prepared, Failure> {
+    let mut starts: Vec<Option<Start>> = Vec::new();
+    for (n, end) in work.ends.iter().enumerate() {
+        let (Some(known), Some(wanted), Some(seen)) =
+            (known.get(n), plan.definitions.get(n), seen.get(n))
+        else {
+            starts.push(None);
             continue;
         };
-        let (client, caller) = work.clients.ecr(work.job, &work.target, &repository).await;
-        match ecr::resolve_tag(&client, &repository, decide::tag(&image)).await {
-            Ok(digest) => digests.push((image, digest)),
-            Err(error) => {
-                let resource = format!(
-                    "arn:aws:ecr:{}:{}:repository/{}",
-                    repository.region.as_str(),
-                    repository.account.as_str(),
-                    repository.name
-                );
-                let what = format!("{heading}: image {image} cannot be resolved to its digest");
-                return Err(error.into_failure(
-                    &what,
-                    &caller,
-                    &resource,
-                    repository.account.as_str(),
-                ));
-            }
+        let keys = keys(work, state, plan.first_of_unit(n));
+        let (running, latest) = (known.running.as_ref(), known.latest.as_ref());
+        starts.push(Some(match end.target.task() {
+            None => start::start(&seen.service, running, latest, wanted, keys),
+            Some(_) => start::registered(latest, wanted, keys),
+        }));
+    }
+    let mut delayed = Findings::new(work);
+    for (n, ((end, seen), start)) in work.ends.iter().zip(&seen).zip(&starts).enumerate() {
+        if end.target.task().is_none() && !matches!(start, Some(Start::Watch(_))) {
+            delayed.add(n, preflight::delayed(end.target, &seen.service));
         }
     }
-    decide::pin(&mut definition, &digests);
-    Ok(definition)
-}
-
-async fn describe(work: &Work<'_>, family_or_arn: &str) -> Result<Option<Described>, Failure> {
-    task_definition::describe(&work.target.ecs, family_or_arn)
-        .await
-        .map_err(|error| work.failed(error))
-}
-
-/// Whether a revision was ever deployed to the service: by what the service shows, by ECS's own
-/// record of deployments, or by a task that runs it or ran it within the last hour.
-async fn was_deployed(work: &Work<'_>, seen: &Service, arn: &str) -> Result<bool, Failure> {
-    if seen
-        .deployments
-        .iter()
-        .any(|deployment| deployment.task_definition == arn)
-    {
-        return Ok(true);
-    }
-    let (ecs, place) = (&work.target.ecs, work.place());
-    let recorded = match service::deployments(ecs, place).await {
-        Ok(deployments) if deployments.is_empty() => Vec::new(),
-        Ok(deployments) => {
-            let revisions: Vec<String> = deployments.into_iter().map(|d| d.revision).collect();
-            service::revisions(ecs, &revisions)
-                .await
-                .map_err(|error| work.failed(error))?
-        }
-        // Without the permission the tasks have to do.
-        Err(error) if error.kind == Kind::Denied => Vec::new(),
-        Err(error) => return Err(work.failed(error)),
-    };
-    if recorded
-        .iter()
-        .any(|(_, task_definition)| task_definition == arn)
-    {
-        return Ok(true);
-    }
-    for which in [Which::Serving, Which::Stopped] {
-        let tasks = tasks::list(ecs, place, which)
-            .await
-            .map_err(|error| work.failed(error))?;
-        if tasks.iter().any(|task| task.task_definition == arn) {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// About half a minute in all: the quota is one registration a second, and others wait for theirs.
-const REGISTER_ATTEMPTS: u32 = 10;
-
-/// Registers exactly one revision: what may have been carried out is looked for before it is tried
-/// again, and of two equal revisions the lower wins (CONTRACTS 3.5.6, 3.5.7).
-async fn register(
-    work: &Work<'_>,
-    wanted: &TaskDefinition,
-    newest: u64,
-    keys: Keys<'_>,
-) -> Result<String, Failure> {
-    let ecs = &work.target.ecs;
-    let input = wanted
-        .register_input(keys.operation, keys.attempt)
-        .map_err(Failure::configuration)?;
-    for attempt in 0..REGISTER_ATTEMPTS {
-        let error = match task_definition::register(ecs, &input).await {
-            Ok(ours) => return lowest(work, wanted, newest, ours, keys).await,
-            Err(error) => error,
-        };
-        if attempt + 1 == REGISTER_ATTEMPTS
-            || !matches!(error.kind, Kind::Throttled | Kind::Unanswered)
-        {
-            return Err(work.failed(error));
-        }
-        tracing::warn!(%error, "could not register; trying again");
-        back_off(attempt).await;
-        if error.kind == Kind::Unanswered
-            && let Some(latest) = describe(work, wanted.family()).await?
-            && latest.revision > newest
-        {
-            let ours = lowest(work, wanted, newest, latest.clone(), keys).await?;
-            if ours != latest.arn || keys.made(&latest, wanted) {
-                return Ok(ours);
-            }
-        }
-    }
-    Err(Failure::new(
-        FailureKind::SystemUnavailable,
-        "could not register the task definition",
-    ))
-}
-
-/// The lowest revision of this attempt between the newest one known before (0: unknown) and `ours`:
-/// deliveries at the same time may each have registered one, and all have to deploy the same.
-async fn lowest(
-    work: &Work<'_>,
-    wanted: &TaskDefinition,
-    newest: u64,
-    ours: Described,
-    keys: Keys<'_>,
-) -> Result<String, Failure> {
-    for revision in start::between(newest, ours.revision) {
-        let other = describe(work, &format!("{}:{revision}", wanted.family())).await?;
-        if let Some(other) = other.filter(|other| other.active && keys.made(other, wanted)) {
-            return Ok(other.arn);
-        }
-    }
-    Ok(ours.arn)
-}
-
-/// Brings the service to the revision.
-async fn deploy(work: &Work<'_>, arn: String, was: Option<String>) -> Result<Begun, Failure> {
-    let updated = update(work, &arn)
-        .await
-        .map_err(|error| work.failed(error))?;
-    let ours = updated
-        .deployments
-        .iter()
-        .find(|deployment| deployment.task_definition == arn);
-    let watch = Watch {
-        deployment: ours
-            .map(|deployment| deployment.id.clone())
-            .unwrap_or_default(),
-        was: was.filter(|was| *was != arn),
-        became: arn,
-        // Less than any balance that will be seen: the first look is progress.
-        progress: Progress {
-            balance: -1_000_000,
-            at: aws::job::now(),
-        },
-        ..Watch::default()
-    };
-    tracing::info!(
-        became = watch.became,
-        was = watch.was,
-        deployment = watch.deployment,
-        "began a deployment"
-    );
-    Ok(Begun {
-        watch,
-        deployed: true,
-    })
-}
-
-/// `UpdateService`; a revision that was registered just now may be unseen for a moment
-/// (CONTRACTS 3.5.10).
-pub(super) async fn update(work: &Work<'_>, arn: &str) -> Result<Service, CallError> {
-    let mut attempt = 0;
-    loop {
-        match service::update(&work.target.ecs, work.place(), arn).await {
-            Err(error) if service::revision_unseen(&error) && attempt < 5 => {
-                back_off(attempt).await
-            }
-            result => return result,
-        }
-        attempt += 1;
-    }
-}
-
-/// 0.2 s, doubled each time, with jitter, so that jobs side by side do not try again together.
-async fn back_off(attempt: u32) {
-    let ceiling = 200_u64 << attempt.min(5);
-    tokio::time::sleep(Duration::from_millis(
-        ceiling / 2 + fastrand::u64(0..=ceiling / 2),
-    ))
+    delayed.done()?;
+    let arns = join_all(plan.units().map(|unit| {
+        let starts = &starts;
+        let state = &*state;
+        let was = common(unit.iter().filter_map(|n| {
+            let end = work.ends.get(*n)?;
+            end.target.task().is_none().then_some(())?;
+            seen.get(*n).map(|seen| start::was(&seen.service))
+        }));
+        async move { revision(work, state, unit, starts, known, was, plan).await }
+    }))
     .await;
+    let mut fresh = Vec::new();
+    let mut watches = Vec::new();
+    let arns: Vec<(String, bool)> = arns.into_iter().collect::<Result<_, _>>()?;
+    for (n, ((end, start), seen)) in work.ends.iter().zip(starts).zip(&seen).enumerate() {
+        let Some((arn, own)) = arns.get(plan.unit_of(n)) else {
+            continue;
+        };
+        watches.push(match start {
+            Some(Start::Watch(watch)) => watch,
+            _ if end.target.task().is_some() => start::waiting(None, arn.clone()),
+            _ => start::waiting(start::was(&seen.service), arn.clone()),
+        });
+        if *own {
+            fresh.push(n);
+        }
+    }
+    state.targets = watches;
+    Ok(Prepared { seen, fresh })
+}
+
+/// The keys under which a target's definition is registered: those of the first target that shares
+/// it.
+fn keys<'a>(work: &'a Work<'_>, state: &'a State, first: usize) -> Keys<'a> {
+    Keys {
+        operation: work
+            .ends
+            .get(first)
+            .map_or("", |end| end.operation.as_str()),
+        attempt: &state.attempt,
+    }
+}
+
+/// The revision of a unit, for those of its targets that do not run it yet, and whether this
+/// delivery registered it. What others of the unit run from an earlier release is not taken: of a
+/// revision of our own it can be told whether this attempt deployed it.
+async fn revision(
+    work: &Work<'_>,
+    state: &State,
+    unit: &[usize],
+    starts: &[Option<Start>],
+    known: &[Known],
+    was: Option<String>,
+    plan: &Plan,
+) -> Result<(String, bool), Failure> {
+    let of_unit = || {
+        unit.iter()
+            .filter_map(|n| Some((*n, starts.get(*n)?.as_ref()?)))
+    };
+    let first = unit.first().copied().unwrap_or_default();
+    let (Some(end), Some(wanted)) = (work.ends.get(first), plan.definitions.get(first)) else {
+        return Ok((String::new(), false));
+    };
+    let watched = |unchanged: bool| {
+        of_unit().find_map(|(_, start)| match start {
+            Start::Watch(watch) if watch.unchanged == unchanged => Some(watch.became.clone()),
+            _ => None,
+        })
+    };
+    if let Some(of_this_attempt) = watched(false) {
+        return Ok((of_this_attempt, false));
+    }
+    let keys = keys(work, state, first);
+    for (_, start) in of_unit() {
+        if let Start::Resume(revision) = start {
+            let revision = revision.as_ref().clone();
+            let arn = register::lowest(end, wanted, 0, revision, keys).await?;
+            return Ok((arn, false));
+        }
+    }
+    let is_task = |n: usize| {
+        work.ends
+            .get(n)
+            .is_some_and(|end| end.target.task().is_some())
+    };
+    let for_a_service = of_unit().any(|(n, start)| *start == Start::Register && !is_task(n));
+    if let Some(unchanged) = watched(true).filter(|_| !for_a_service) {
+        return Ok((unchanged, false));
+    }
+    let latest = unit.iter().filter_map(|n| known.get(*n)?.latest.as_ref());
+    let newest = latest
+        .map(|latest| latest.revision)
+        .max()
+        .unwrap_or_default();
+    register::register(end, wanted, newest, was.as_deref(), keys).await
+}
+
+/// The one value of all, if they have one.
+fn common(mut values: impl Iterator<Item = Option<String>>) -> Option<String> {
+    let first = values.next()??;
+    values
+        .all(|value| value.as_ref() == Some(&first))
+        .then_some(first)
 }

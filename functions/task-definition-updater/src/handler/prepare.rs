@@ -1,0 +1,353 @@
+//! The beginning of an attempt: everything that decisions need is read and checked for all targets,
+//! then each definition is registered once. Nothing is deployed here.
+
+use aws::ecs::deployment;
+use aws::error::{CallError, Kind};
+use aws::{codepipeline, ecr};
+use futures_util::future::join_all;
+use shared::error::{Failure, FailureKind};
+use shared::job::token;
+use shared::names::Digest;
+use shared::preflight;
+use shared::rollout::State;
+use shared::rollout::report;
+use shared::rollout::seen::{Blind, Seen, Service};
+use shared::rollout_file::images::{Image, ImageFile};
+use shared::task_definition::{Described, TaskDefinition, put_images};
+
+use super::artifacts::Artifacts;
+use super::begin::begin;
+use super::findings::Findings;
+use super::register::describe;
+use super::{End, Work, passing, publish, sight};
+use crate::decide::{self, Plan};
+use crate::request;
+
+/// What preparing came to, besides the state.
+pub(super) struct Prepared {
+    /// The first sight of all targets.
+    pub(super) seen: Vec<Seen>,
+    /// Targets whose revision was registered just now: no earlier delivery can have deployed it.
+    pub(super) fresh: Vec<usize>,
+}
+
+/// What is known of a target's task definition before.
+pub(super) struct Known {
+    pub(super) running: Option<Described>,
+    pub(super) latest: Option<Described>,
+}
+
+/// How long silence of AWS is waited for before anything is prepared, in seconds.
+const PATIENCE_SECONDS: u64 = 300;
+
+/// Whether preparing failed for a reason that may pass: it is tried again in another invocation.
+pub(super) fn may_pass(failure: &Failure, state: &State) -> bool {
+    failure.kind == FailureKind::SystemUnavailable
+        && aws::job::now() < state.started + PATIENCE_SECONDS
+}
+
+pub(super) async fn prepare(
+    work: &Work<'_>,
+    state: &mut State,
+    artifacts: &mut Artifacts<'_>,
+) -> Result<Prepared, Failure> {
+    let file = &work.request.file;
+    for end in &work.ends {
+        end.reached()?;
+    }
+    if let Some(pipeline) = &work.request.pipeline {
+        in_codepipelines_record(work, pipeline).await?;
+    }
+    let images = image_files(work, artifacts).await?;
+    let files = definition_files(work, artifacts).await?;
+    let seen = first_sight(work).await?;
+    let services: Vec<&Service> = seen.iter().map(|seen| &seen.service).collect();
+
+    let mut findings = Findings::new(work);
+    for (n, (end, service)) in work.ends.iter().zip(&services).enumerate() {
+        findings.add(n, decide::service(end.target, service, &file.allow));
+    }
+    for (n, finding) in preflight::times(file, &services) {
+        findings.add(n, vec![finding]);
+    }
+    findings.stop_at_missing(&services)?;
+    for (n, end) in work.ends.iter().enumerate() {
+        let unseen = shifts_unseen(end, services.get(n)).await?;
+        findings.failed(Some(n), unseen);
+    }
+    let known = known(work, &services, &files).await?;
+    let running: Vec<Option<TaskDefinition>> = known
+        .iter()
+        .map(|known| {
+            known
+                .running
+                .as_ref()
+                .map(|running| running.definition.clone())
+        })
+        .collect();
+    let mut plan = Plan::of(file, &files, &running).map_err(|(n, text)| {
+        let place = work.ends.get(n).map(|end| report::place(end.placed()));
+        let text = format!("{}: {text}", place.unwrap_or_default());
+        Failure::new(FailureKind::RevisionUnavailable, text)
+    })?;
+    if let Err(wrongs) = put_images(&mut plan.definitions, &images) {
+        findings.general(wrongs);
+    }
+    let mut publish = Vec::new();
+    for (container, parameter) in &file.publish {
+        match plan.target_of(file, container) {
+            Some(n) => publish.push((n, parameter.as_str())),
+            None => findings.general(vec![format!(
+                "publishImage: no container of a service is named {container:?}"
+            )]),
+        }
+    }
+    for failure in publish::check(work, &publish).await? {
+        findings.failed(None, Some(failure));
+    }
+    for (n, (end, definition)) in work.ends.iter().zip(&plan.definitions).enumerate() {
+        let account = &end.reached()?.account;
+        findings.add(
+            n,
+            decide::definition(end.target, definition, account, &file.allow),
+        );
+    }
+    findings.done()?;
+    pin(work, &mut plan, &images).await?;
+    let accounts: Vec<&str> = work.ends.iter().map(|end| end.account.as_str()).collect();
+    findings.general(decide::twice(file, &accounts));
+    findings.general(plan.join(file, &accounts));
+    for (n, definition) in plan.definitions.iter().enumerate() {
+        findings.add(n, preflight::floating(definition, &file.allow));
+    }
+    let families: Vec<&str> = plan
+        .definitions
+        .iter()
+        .map(TaskDefinition::family)
+        .collect();
+    let places = work
+        .ends
+        .iter()
+        .map(|end| (end.target.region.as_str(), end.account.as_str()));
+    if !token::will_fit(state, places.zip(families)) {
+        findings.general(vec![
+            "the state of this rollout would not fit CodePipeline's continuation token: put fewer \
+             targets into one action"
+                .to_owned(),
+        ]);
+    }
+    findings.done()?;
+    begin(work, state, seen, &known, &plan).await
+}
+
+async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), Failure> {
+    let execution = &work.request.execution;
+    match codepipeline::actions_underway(&work.clients.codepipeline, pipeline, execution).await {
+        Ok(actions) => decide::belongs(work.job, pipeline, execution, &actions),
+        Err(error) if error.kind == Kind::Missing => Err(Failure::configuration(format!(
+            "\"pipeline\" in UserParameters: {}; nothing was changed",
+            error.message
+        ))),
+        Err(error) => {
+            let me = work.clients.me(work.job).await;
+            let what = format!("pipeline {pipeline}");
+            Err(error.into_failure(&what, &me, pipeline, &work.job.account))
+        }
+    }
+}
+
+async fn image_files(
+    work: &Work<'_>,
+    artifacts: &mut Artifacts<'_>,
+) -> Result<Vec<ImageFile>, Failure> {
+    let places = &work.request.file.images;
+    if places.is_empty() {
+        let (place, bytes) = artifacts.default_images().await?;
+        return Ok(vec![request::image_file(&place, &bytes)?]);
+    }
+    let mut files = Vec::new();
+    for place in places {
+        let bytes = artifacts.required(place).await?;
+        files.push(request::image_file(&place.to_string(), &bytes)?);
+    }
+    Ok(files)
+}
+
+/// The task definition files, one per target that names one.
+async fn definition_files(
+    work: &Work<'_>,
+    artifacts: &mut Artifacts<'_>,
+) -> Result<Vec<Option<TaskDefinition>>, Failure> {
+    let mut files = Vec::new();
+    for end in &work.ends {
+        files.push(match &end.target.task_definition {
+            Some(place) => {
+                let bytes = artifacts.required(place).await?;
+                Some(request::task_definition(place, &bytes)?)
+            }
+            None => None,
+        });
+    }
+    Ok(files)
+}
+
+/// All services, and those that tasks are like: one call per cluster.
+async fn first_sight(work: &Work<'_>) -> Result<Vec<Seen>, Failure> {
+    let all: Vec<usize> = (0..work.ends.len()).collect();
+    let seen = sight::services(work, &all).await;
+    for sight in &seen {
+        match &sight.blind {
+            None => {}
+            Some(Blind::Refused(failure)) => return Err(failure.clone()),
+            Some(Blind::NotNow(text)) => {
+                let text = format!("{text}, also after retries; retry the stage");
+                return Err(Failure::new(FailureKind::SystemUnavailable, text));
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// A service that shifts traffic is watched through the service-deployments API, without which
+/// nobody could tell how it ended (CONTRACTS 3.5.25).
+async fn shifts_unseen(
+    end: &End<'_>,
+    service: Option<&&Service>,
+) -> Result<Option<Failure>, Failure> {
+    let shifts = service.is_some_and(|service| service.strategy.shifts_traffic());
+    if !shifts || end.target.task().is_some() {
+        return Ok(None);
+    }
+    let (ecs, target) = (&end.reached()?.ecs, end.target);
+    match deployment::list(ecs, &target.cluster, target.service()).await {
+        Ok(_) => Ok(None),
+        Err(error) if passing(&error) => Err(end.failed(error)),
+        Err(error) => {
+            let mut failure = end.failed(error);
+            failure.message = format!(
+                "its deployment strategy is {}, which is watched through the service-deployments \
+                 API: {}",
+                service.map_or("", |service| &service.strategy.name),
+                failure.message
+            );
+            Ok(Some(failure))
+        }
+    }
+}
+
+/// The running and the newest definition of each target, each read once.
+async fn known(
+    work: &Work<'_>,
+    services: &[&Service],
+    files: &[Option<TaskDefinition>],
+) -> Result<Vec<Known>, Failure> {
+    let each = work.ends.iter().zip(services).zip(files);
+    let each = each
+        .enumerate()
+        .map(|(n, ((end, service), file))| async move {
+            // A target whose definition is another's is read as that one.
+            if file.is_none() && decide::shares_with(&work.request.file, n).is_some() {
+                return Ok(Known {
+                    running: None,
+                    latest: None,
+                });
+            }
+            of_one(end, service, file.as_ref())
+                .await
+                .map_err(|error| end.failed(error))
+        });
+    join_all(each).await.into_iter().collect()
+}
+
+async fn of_one(
+    end: &End<'_>,
+    service: &Service,
+    file: Option<&TaskDefinition>,
+) -> Result<Known, CallError> {
+    let Ok(reached) = end.reached.as_ref() else {
+        return Ok(Known {
+            running: None,
+            latest: None,
+        });
+    };
+    let current = service
+        .primary()
+        .map(|primary| primary.task_definition.as_str())
+        .unwrap_or_default();
+    let family = match file {
+        Some(definition) => definition.family(),
+        None => shared::names::short(current)
+            .split(':')
+            .next()
+            .unwrap_or_default(),
+    };
+    let latest = match family {
+        "" => None,
+        family => describe(reached, family).await?,
+    };
+    let is_task = end.target.task().is_some();
+    let running = match &latest {
+        _ if is_task && file.is_some() => None,
+        Some(latest) if latest.arn == current => Some(latest.clone()),
+        _ if current.is_empty() => None,
+        _ => describe(reached, current).await?,
+    };
+    Ok(Known { running, latest })
+}
+
+/// Puts digests in the place of tags, each image resolved once.
+async fn pin(work: &Work<'_>, plan: &mut Plan, images: &[ImageFile]) -> Result<(), Failure> {
+    let mut to_pin: Vec<(usize, Image)> = Vec::new();
+    for (n, definition) in plan.definitions.iter().enumerate() {
+        for image in decide::to_pin(definition, images) {
+            if !to_pin.iter().any(|(_, known)| *known == image) {
+                to_pin.push((n, image));
+            }
+        }
+    }
+    let resolved = join_all(to_pin.iter().map(|(n, image)| resolve(work, *n, image))).await;
+    let mut digests: Vec<(Image, Digest)> = Vec::new();
+    let mut failures: Vec<Failure> = Vec::new();
+    for ((_, image), digest) in to_pin.into_iter().zip(resolved) {
+        match digest {
+            Ok(Some(digest)) => digests.push((image, digest)),
+            Ok(None) => {}
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if let Some(mut first) = failures.pop() {
+        for other in failures {
+            first.message = format!("{}\n{}", other.message, first.message);
+            first.kind = other.kind;
+        }
+        return Err(first);
+    }
+    for definition in &mut plan.definitions {
+        decide::pin(definition, &digests);
+    }
+    Ok(())
+}
+
+async fn resolve(work: &Work<'_>, n: usize, image: &Image) -> Result<Option<Digest>, Failure> {
+    let (Some(end), Some(repository)) = (work.ends.get(n), image.ecr()) else {
+        return Ok(None);
+    };
+    let (client, caller) = work
+        .clients
+        .ecr(work.job, end.reached()?, &repository)
+        .await;
+    let resolved = ecr::resolve_tag(&client, &repository, decide::tag(image)).await;
+    resolved.map(Some).map_err(|error| {
+        let resource = format!(
+            "arn:aws:ecr:{}:{}:repository/{}",
+            repository.region.as_str(),
+            repository.account.as_str(),
+            repository.name
+        );
+        let what = format!(
+            "nothing was changed; {}: image {image} cannot be resolved to its digest",
+            report::place(end.placed())
+        );
+        error.into_failure(&what, &caller, &resource, repository.account.as_str())
+    })
+}
