@@ -88,24 +88,37 @@ impl World {
         service
     }
 
-    /// A job that rolls an image out by `reference` (`:tag` or `@digest`), with a command or none.
-    fn roll_out(&self, service: &Service, reference: &str, command: Option<Value>) -> Finished {
-        let rollout = json!({
+    /// A job that rolls an image out by `reference` (`:tag` or `@digest`).
+    fn roll_out(&self, service: &Service, reference: &str) -> Finished {
+        self.roll_out_with(service, reference, |_| {}, |_| {})
+    }
+
+    /// As [`World::roll_out`], with a container and a rollout file that differ.
+    fn roll_out_with(
+        &self,
+        service: &Service,
+        reference: &str,
+        container: impl FnOnce(&mut Value),
+        rollout: impl FnOnce(&mut Value),
+    ) -> Finished {
+        let mut file = json!({
             "targets": [{"service": service.name, "cluster": "test"}],
             "region": suite::TARGET_REGION, "role": suite::TARGET_ROLE, "externalId": suite::EXTERNAL_ID,
             "taskDefinition": "Build::taskdef.json", "timeoutMinutes": 1,
         });
-        let mut container = json!({"name": service.name, "image": "x", "essential": true});
-        if let Some(command) = command {
-            container["command"] = command;
-        }
+        rollout(&mut file);
+        let log = json!({"awslogs-group": "/ecs/web", "awslogs-region": suite::TARGET_REGION,
+                         "awslogs-stream-prefix": "web", "awslogs-create-group": "true"});
+        let mut only = json!({"name": service.name, "image": "x", "essential": true,
+                              "logConfiguration": {"logDriver": "awslogs", "options": log}});
+        container(&mut only);
         let definition = json!({
             "family": service.family, "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
-            "cpu": "256", "memory": "512", "containerDefinitions": [container],
+            "cpu": "256", "memory": "512", "containerDefinitions": [only],
         });
         let images = json!([{"name": service.name, "imageUri": format!("{}{reference}", self.repository())}]);
         let files = [
-            ("rollout.json", rollout),
+            ("rollout.json", file),
             ("taskdef.json", definition),
             ("imagedefinitions.json", images),
         ]
@@ -174,7 +187,7 @@ fn the_page_changes_and_the_digest_that_was_pushed_runs() {
         return;
     };
     let service = world.service("page", true);
-    let variables = succeeded(&world.roll_out(&service, ":v2", None));
+    let variables = succeeded(&world.roll_out(&service, ":v2"));
     world.await_page(&service, "v2");
     let [_, v2] = &world.images;
     assert_eq!(variables["ImageDigests"], json!({"page": v2}).to_string());
@@ -191,15 +204,23 @@ fn the_page_changes_and_the_digest_that_was_pushed_runs() {
     );
 }
 
+/// A command that the image does not know: it exits with 1.
+fn nope(container: &mut Value) {
+    container["command"] = json!(["--nope"]);
+}
+
+// rules: 3.5.11 3.5.27 3.5.28
 #[test]
 fn a_container_that_exits_fails_the_job_with_that_cause_and_the_old_page_stays() {
     let Some(world) = world("a container that exits") else {
         return;
     };
-    let service = world.service("exits", true);
-    let (kind, message) = failed(&world.roll_out(&service, ":v2", Some(json!(["--nope"]))));
+    // No breaker that could be faster on a slow machine: whoever goes back is redbutton.
+    let service = world.service("exits", false);
+    let (kind, message) = failed(&world.roll_out_with(&service, ":v2", nope, |_| {}));
     assert_eq!(kind, "JobFailed");
     for word in [
+        "waiting cannot mend this",
         "Essential container",
         "exit code 1",
         "It was exits:1, became exits:2",
@@ -214,10 +235,11 @@ fn a_container_that_exits_fails_the_job_with_that_cause_and_the_old_page_stays()
             .ends_with("/exits:1")
     );
     world.await_page(&service, "v1");
-    // ECS's breaker went back, not we.
-    assert_eq!(world.rehearsal.proxy().count("ecs", "UpdateService"), 1);
+    // The emulator knows no StopServiceDeployment, so it was by an update.
+    assert_eq!(world.rehearsal.proxy().count("ecs", "UpdateService"), 2);
 }
 
+// rules: 3.5.28
 #[test]
 fn an_image_that_is_gone_fails_the_job_with_that_cause() {
     let Some(world) = world("an image that is gone") else {
@@ -225,7 +247,7 @@ fn an_image_that_is_gone_fails_the_job_with_that_cause() {
     };
     let service = world.service("gone", true);
     let missing = format!("@sha256:{}", "0".repeat(64));
-    let (kind, message) = failed(&world.roll_out(&service, &missing, None));
+    let (kind, message) = failed(&world.roll_out(&service, &missing));
     assert_eq!(kind, "JobFailed");
     assert!(
         message.contains("CannotPullContainerError") && message.contains("is now gone:1"),
@@ -234,6 +256,7 @@ fn an_image_that_is_gone_fails_the_job_with_that_cause() {
     world.await_page(&service, "v1");
 }
 
+// rules: 3.5.28
 #[test]
 fn without_a_breaker_the_deadline_brings_the_old_page_back() {
     let Some(world) = world("without a breaker") else {
@@ -241,7 +264,9 @@ fn without_a_breaker_the_deadline_brings_the_old_page_back() {
     };
     let service = world.service("unbroken", false);
     // ECS would start it for ever.
-    let (kind, message) = failed(&world.roll_out(&service, ":v2", Some(json!(["--nope"]))));
+    let (kind, message) = failed(&world.roll_out_with(&service, ":v2", nope, |file| {
+        file["allow"] = json!(["exitAtStart"]);
+    }));
     assert_eq!(kind, "JobFailed");
     for word in [
         "exit code 1",
@@ -251,5 +276,102 @@ fn without_a_breaker_the_deadline_brings_the_old_page_back() {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }
     assert_eq!(world.rehearsal.proxy().count("ecs", "UpdateService"), 2);
+    world.await_page(&service, "v1");
+}
+
+// rules: 3.5.28
+#[test]
+fn a_secret_that_cannot_be_read_fails_the_job_with_that_cause() {
+    let Some(world) = world("a secret that cannot be read") else {
+        return;
+    };
+    let service = world.service("secretive", true);
+    let secret = "arn:aws:secretsmanager:ap-southeast-2:333333333333:secret:none-AbCdEf";
+    let finished = world.roll_out_with(
+        &service,
+        ":v2",
+        |container| container["secrets"] = json!([{"name": "PASSWORD", "valueFrom": secret}]),
+        |_| {},
+    );
+    let (kind, message) = failed(&finished);
+    assert_eq!(kind, "JobFailed");
+    for word in [
+        "waiting cannot mend this",
+        "unable to pull secrets",
+        "none-AbCdEf",
+        "is now secretive:1 (1 of 1",
+    ] {
+        assert!(message.contains(word), "no {word:?} in: {message}");
+    }
+    world.await_page(&service, "v1");
+}
+
+/// A task and the service, one after the other.
+fn with_task(service: &Service, task: Value, first: &str) -> impl FnOnce(&mut Value) {
+    let name = service.name.clone();
+    let first = first.to_owned();
+    move |file: &mut Value| {
+        let mut task = task;
+        task["like"] = json!(name);
+        task["cluster"] = json!("test");
+        let mut service = json!({"service": name, "cluster": "test"});
+        let second = if first == name {
+            &mut task
+        } else {
+            &mut service
+        };
+        second["after"] = json!(first);
+        file["targets"] = json!([task, service]);
+    }
+}
+
+#[test]
+fn a_migration_runs_before_the_service_and_one_that_fails_stops_the_release() {
+    let Some(world) = world("a migration") else {
+        return;
+    };
+    let service = world.service("migrating", true);
+    let task = |argument: &str| json!({"task": "migrate", "command": [argument]});
+    world.rehearsal.proxy().reset();
+    let broken = with_task(&service, task("--nope"), "migrate");
+    let (kind, message) = failed(&world.roll_out_with(&service, ":v2", |_| {}, broken));
+    assert_eq!(kind, "JobFailed");
+    for word in [
+        "task migrate (cluster test",
+        "exit code 1",
+        "web: --nope: the only arguments are --check and --version",
+        "- migrating was not changed",
+    ] {
+        assert!(message.contains(word), "no {word:?} in: {message}");
+    }
+    assert_eq!(world.rehearsal.proxy().count("ecs", "UpdateService"), 0);
+    world.await_page(&service, "v1");
+    let whole = with_task(&service, task("--version"), "migrate");
+    let variables = succeeded(&world.roll_out_with(&service, ":v2", |_| {}, whole));
+    assert!(
+        variables["Summary"].contains("migrate ended with exit code 0"),
+        "{variables:?}"
+    );
+    world.await_page(&service, "v2");
+}
+
+// rules: 3.5.27
+#[test]
+fn an_acceptance_task_that_fails_brings_the_old_page_back() {
+    let Some(world) = world("an acceptance task") else {
+        return;
+    };
+    let service = world.service("accepting", true);
+    // Nothing listens in the task itself.
+    let task = json!({"task": "accept", "command": ["--check"]});
+    let accept = with_task(&service, task, "accepting");
+    let (_, message) = failed(&world.roll_out_with(&service, ":v2", |_| {}, accept));
+    for word in [
+        "task accept",
+        "exit code 1",
+        "and is now accepting:1 (1 of 1",
+    ] {
+        assert!(message.contains(word), "no {word:?} in: {message}");
+    }
     world.await_page(&service, "v1");
 }

@@ -32,7 +32,7 @@ fn deployment(definition: &str, status: &str, state: &str, running: u32) -> Valu
 }
 
 /// The stopped tasks are ours and failed for this reason.
-fn stopped_tasks(world: &World, definition: &str, code: &str, reason: &str) {
+pub(crate) fn stopped_tasks(world: &World, definition: &str, code: &str, reason: &str) {
     let task = json!({
         "taskArn": "arn:aws:ecs:ap-southeast-2:333333333333:task/test/1", "taskDefinitionArn": definition,
         "lastStatus": "STOPPED", "desiredStatus": "STOPPED", "stopCode": code, "stoppedReason": reason,
@@ -58,7 +58,7 @@ fn stopped_tasks(world: &World, definition: &str, code: &str, reason: &str) {
 }
 
 /// ECS's own sequence when the breaker trips: ours FAILED beside a PRIMARY of the old definition,
-/// then that one alone.
+/// then that one alone, for longer than a description may lag behind.
 fn breaker_trips(world: &World, was: &str, ours: &str) {
     let (back, gone, end) = (was.to_owned(), ours.to_owned(), was.to_owned());
     describe(world, 2, 1, move |service| {
@@ -67,7 +67,7 @@ fn breaker_trips(world: &World, was: &str, ours: &str) {
             deployment(&gone, "ACTIVE", "FAILED", 0)
         ]);
     });
-    describe(world, 3, 1, move |service| {
+    describe(world, 3, 90, move |service| {
         service["deployments"] = json!([deployment(&end, "PRIMARY", "COMPLETED", 1)])
     });
 }
@@ -92,6 +92,7 @@ fn run(world: &World, case: &Case) -> Finished {
     world.run(world.job(case))
 }
 
+// rules: 3.5.11 3.5.27 3.5.28
 #[test]
 fn a_rollback_by_the_breaker_fails_the_job_with_its_cause() {
     let world = world();
@@ -114,6 +115,7 @@ fn a_rollback_by_the_breaker_fails_the_job_with_its_cause() {
     assert_eq!(world.count("ecs", "UpdateService"), 1);
 }
 
+// rules: 3.5.28
 #[test]
 fn without_a_breaker_redbutton_goes_back_itself() {
     let world = world();
@@ -139,6 +141,7 @@ fn without_a_breaker_redbutton_goes_back_itself() {
     assert_eq!(world.count("ecs", "UpdateService"), 2);
 }
 
+// rules: 3.5.27
 #[test]
 fn a_deployment_under_way_is_stopped_through_ecs_where_it_can_be() {
     let world = world();
@@ -151,7 +154,8 @@ fn a_deployment_under_way_is_stopped_through_ecs_where_it_can_be() {
         "CannotPullContainerError: stoppable@sha256:0: not found",
     );
     ours_struggles(&world, &was, &ours);
-    describe(&world, 3, 9, move |service| {
+    let target = ours.clone();
+    describe(&world, 3, 90, move |service| {
         service["deployments"] = json!([deployment(&was, "PRIMARY", "COMPLETED", 1)])
     });
     let proxy = world.rehearsal.proxy();
@@ -161,6 +165,12 @@ fn a_deployment_under_way_is_stopped_through_ecs_where_it_can_be() {
     proxy.inject(Fault {
         when: When::next("ecs", "ListServiceDeployments"),
         what: What::json(200, &listed),
+    });
+    let revision = json!({"serviceRevisions": [{"taskDefinition": target,
+        "serviceRevisionArn": "arn:aws:ecs:ap-southeast-2:333333333333:service-revision/test/stoppable/2"}]});
+    proxy.inject(Fault {
+        when: When::next("ecs", "DescribeServiceRevisions"),
+        what: What::json(200, &revision),
     });
     let stopped = json!({"serviceDeploymentArn": arn});
     proxy.inject(Fault {
@@ -177,6 +187,7 @@ fn a_deployment_under_way_is_stopped_through_ecs_where_it_can_be() {
     );
 }
 
+// rules: 3.5.29
 #[test]
 fn what_serves_other_bytes_is_no_success() {
     let world = world();
@@ -218,7 +229,7 @@ fn another_controller_is_left_alone() {
             .unwrap()
             .0
     );
-    describe(&world, 2, 9, move |service| {
+    describe(&world, 2, 90, move |service| {
         service["deployments"] = json!([deployment(&theirs, "PRIMARY", "IN_PROGRESS", 1)])
     });
     let (kind, message) = failed(&run(&world, &case));
@@ -230,6 +241,7 @@ fn another_controller_is_left_alone() {
     assert_eq!(world.count("ecs", "UpdateService"), 1);
 }
 
+// rules: 3.5.13
 #[test]
 fn an_unknown_state_is_progress_until_it_is_known_and_is_said() {
     let world = world();
@@ -251,6 +263,7 @@ fn an_unknown_state_is_progress_until_it_is_known_and_is_said() {
     );
 }
 
+// rules: 3.3.1 3.5.6
 #[test]
 fn a_late_duplicate_of_a_failed_attempt_deploys_nothing() {
     let world = world();

@@ -21,12 +21,9 @@ fn check(world: &World, name: &str, when: When, what: What) {
         world.calls()
     );
     succeeded(&finished);
-    assert_eq!(
-        finished.accepted().count(),
-        1,
-        "{name}: {:#?}",
-        finished.answers
-    );
+    // However many rounds a slow machine made of it: one end, and CodePipeline took every answer.
+    let ends = finished.accepted().filter(|answer| answer.ends()).count();
+    assert_eq!(ends, 1, "{name}: {:#?}", finished.answers);
     assert_eq!(world.deployments_begun(), 1, "{name}: {:#?}", proxy.calls());
     assert_eq!(
         case.service.revisions().unwrap().len(),
@@ -74,26 +71,31 @@ fn every_call(kind: &str, what: &dyn Fn() -> What) {
     }
 }
 
+// rules: 3.5.7
 #[test]
 fn each_call_once_throttled() {
     every_call("throttle", &|| What::Throttle);
 }
 
+// rules: 3.5.6
 #[test]
 fn each_call_once_carried_out_without_an_answer() {
     every_call("drop", &|| What::DropAnswer);
 }
 
+// rules: 3.5.6
 #[test]
 fn each_call_once_timing_out() {
     every_call("hang", &|| What::NeverAnswer);
 }
 
+// rules: 3.2.1 3.3.1 3.5.6
 #[test]
 fn the_function_dies_before_each_call() {
     every_call("kill-before", &|| What::KillBefore);
 }
 
+// rules: 3.2.1 3.3.1 3.5.6
 #[test]
 fn the_function_dies_after_each_call() {
     every_call("kill-after", &|| What::KillAfter);

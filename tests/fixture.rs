@@ -1,6 +1,8 @@
-//! One emulator for all tests, one test at a time: faults and recorded calls belong to one test.
+//! Emulators for all tests, each for one test at a time: faults and recorded calls belong to one
+//! test.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -19,9 +21,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) struct World {
     pub(crate) rehearsal: Rehearsal,
     pub(crate) suite: Suite,
+    /// Whether what `cargo xtask local` has is in it.
+    pub(crate) seeded: bool,
 }
 
-static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
+/// Two emulators: tests wait more than they work (for looks, deadlines, descriptions that lag), so two
+/// at a time take little more than half of the time.
+static WORLDS: [LazyLock<Mutex<World>>; 2] = [LazyLock::new(start), LazyLock::new(start)];
+
+fn start() -> Mutex<World> {
     let progress: rehearsal::Progress = Arc::new(|_: &str| {});
     let options = Options {
         log: Some(Arc::clone(&progress)),
@@ -32,17 +40,27 @@ static WORLD: LazyLock<Mutex<World>> = LazyLock::new(|| {
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
     let suite =
         suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
-    Mutex::new(World { rehearsal, suite })
-});
+    Mutex::new(World {
+        rehearsal,
+        suite,
+        seeded: false,
+    })
+}
 
-/// The world, for one test: no fault armed, no call recorded, no function at work.
+/// A world of its own for one test: no fault armed, no call recorded, no function at work.
 pub(crate) fn world() -> MutexGuard<'static, World> {
-    let world = WORLD.lock().unwrap_or_else(|failed| {
-        // The test before may have ended between changing the timeout and setting it back.
-        let world = failed.into_inner();
-        world.set_timeout(300);
-        WORLD.clear_poison();
-        world
+    static TURN: AtomicUsize = AtomicUsize::new(0);
+    let turn = TURN.fetch_add(1, Ordering::Relaxed) % WORLDS.len();
+    let free = WORLDS.iter().find_map(|world| world.try_lock().ok());
+    let world = free.unwrap_or_else(|| {
+        let world = &WORLDS[turn];
+        world.lock().unwrap_or_else(|failed| {
+            // The test before may have ended between changing the timeout and setting it back.
+            let guard = failed.into_inner();
+            guard.set_timeout(300);
+            world.clear_poison();
+            guard
+        })
     });
     world.rehearsal.proxy().clear_faults();
     world

@@ -36,6 +36,7 @@ fn check_refused(world: &World, spec: JobSpec, kind: &str, words: &[&str]) {
     );
 }
 
+// rules: 3.1.1 3.1.2 3.1.3
 #[test]
 fn odd_but_possible_events_are_jobs_like_others() {
     let world = world();
@@ -108,6 +109,7 @@ fn odd_but_possible_events_are_jobs_like_others() {
     }
 }
 
+// rules: 3.1.1
 #[test]
 fn five_input_artifacts_are_searched_in_their_order() {
     let world = world();
@@ -131,6 +133,7 @@ fn five_input_artifacts_are_searched_in_their_order() {
     assert_eq!(world.count("s3", "GetObject"), 5);
 }
 
+// rules: 3.1.6 3.2.1
 #[test]
 fn what_is_wrong_with_a_job_is_a_configuration_error_that_says_so() {
     let world = world();
@@ -226,6 +229,7 @@ fn a_token_of_another_execution_or_of_other_targets_is_refused() {
         attempt: "11111111-2222-3333-4444-555555555555".into(),
         started: 1_790_000_000,
         targets: Vec::new(),
+        turned: None,
     };
     let token = shared::job::token::encode(&state);
     let spec = edited(world.job(&case), move |event| {
@@ -239,6 +243,7 @@ fn a_token_of_another_execution_or_of_other_targets_is_refused() {
     );
 }
 
+// rules: 3.1.5
 #[test]
 fn what_is_no_job_or_cannot_be_answered_is_no_crash() {
     let world = world();
@@ -263,6 +268,7 @@ fn what_is_no_job_or_cannot_be_answered_is_no_crash() {
     assert_eq!(world.count("codepipeline", "PutJobFailureResult"), 0);
 }
 
+// rules: 3.2.1 3.3.1 3.5.6
 #[test]
 fn duplicates_at_the_same_time_and_later_deploy_once() {
     let world = world();
@@ -290,6 +296,7 @@ fn duplicates_at_the_same_time_and_later_deploy_once() {
     );
 }
 
+// rules: 3.2.8 3.2.10
 #[test]
 fn an_abandoned_job_ends_quietly() {
     let world = world();
@@ -325,6 +332,7 @@ fn an_abandoned_job_ends_quietly() {
     );
 }
 
+// rules: 3.2.2 3.2.5 3.3.4
 #[test]
 fn a_long_rollout_goes_on_from_job_to_job() {
     let world = world();
@@ -349,6 +357,7 @@ fn a_long_rollout_goes_on_from_job_to_job() {
     }
 }
 
+// rules: 3.2.13 3.2.14
 #[test]
 fn codepipelines_own_record_binds_the_job() {
     let world = world();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{MutexGuard, Once};
+use std::sync::MutexGuard;
 
 use rehearsal::codepipeline::raw_event;
 use rehearsal::docker::Engine;
@@ -108,6 +108,7 @@ fn the_sample_token_is_one_of_ours() {
         attempt: start.id.as_str().to_owned(),
         started: 1_893_456_000,
         targets: Vec::new(),
+        turned: None,
     };
     // What the event has to say when the token's form changes is in this message.
     assert_eq!(next.token.unwrap(), token::encode(&state));
@@ -183,9 +184,11 @@ fn the_variable_for_sam_is_not_there_on_lambda() {
 
 /// The world, with what the events name.
 fn seeded() -> MutexGuard<'static, World> {
-    static SEED: Once = Once::new();
-    let world = world();
-    SEED.call_once(|| drop(local::seed(&world.rehearsal, &world.suite).unwrap()));
+    let mut world = world();
+    if !world.seeded {
+        local::seed(&world.rehearsal, &world.suite).unwrap();
+        world.seeded = true;
+    }
     world
 }
 

@@ -32,6 +32,7 @@ fn described(
     world.job(case)
 }
 
+// rules: 3.5.18 3.5.20
 #[test]
 fn services_that_cannot_be_rolled_out() {
     let world = world();
@@ -45,10 +46,6 @@ fn services_that_cannot_be_rolled_out() {
         (
             Box::new(|s| s["deploymentController"] = json!({"type": "EXTERNAL"})),
             &["EXTERNAL"],
-        ),
-        (
-            Box::new(|s| s["deploymentConfiguration"]["strategy"] = json!("BLUE_GREEN")),
-            &["BLUE_GREEN"],
         ),
         (
             Box::new(|s| s["desiredCount"] = json!(0)),
@@ -75,6 +72,7 @@ fn services_that_cannot_be_rolled_out() {
     }
 }
 
+// rules: 3.5.9
 #[test]
 fn targets_that_do_not_exist() {
     let world = world();
@@ -87,8 +85,11 @@ fn targets_that_do_not_exist() {
     check(
         &world,
         service,
-        "RevisionUnavailable",
-        &["no service exits in cluster test"],
+        "ConfigurationError",
+        &[
+            "no service exits in cluster test",
+            "correct \"service\" or \"cluster\"",
+        ],
     );
     let cluster = world.job_with(
         &case,
@@ -104,6 +105,7 @@ fn targets_that_do_not_exist() {
     );
 }
 
+// rules: 3.5.5
 #[test]
 fn images_that_fit_nothing() {
     let world = world();
@@ -170,6 +172,7 @@ fn images_that_fit_nothing() {
     );
 }
 
+// rules: 3.5.22 3.5.23
 #[test]
 fn task_definitions_that_point_to_another_account_or_region() {
     let world = world();
@@ -200,6 +203,7 @@ fn task_definitions_that_point_to_another_account_or_region() {
     );
 }
 
+// rules: 3.1.10
 #[test]
 fn denied_calls_are_explained() {
     let world = world();

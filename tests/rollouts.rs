@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::{succeeded, world};
 
+// rules: 3.1.12 3.2.3 3.5.29
 #[test]
 fn a_service_in_another_account_and_region_serves_the_new_image() {
     let world = world();
@@ -90,6 +91,7 @@ fn a_warm_function_keeps_its_session_for_the_execution() {
     assert!(request.contains("RoleSessionName=redbutton-"), "{request}");
 }
 
+// rules: 3.5.2 3.5.4
 #[test]
 fn a_field_that_no_sdk_knows_reaches_ecs_value_for_value() {
     let world = world();
@@ -168,6 +170,7 @@ fn a_field_that_no_sdk_knows_reaches_ecs_value_for_value() {
     }
 }
 
+// rules: 3.1.4 3.2.9 3.5.3 3.5.6
 #[test]
 fn tags_are_carried_and_ours_are_added() {
     let world = world();
@@ -202,6 +205,7 @@ fn tags_are_carried_and_ours_are_added() {
     assert_eq!(value("redbutton:sha256").map(|sha| sha.len()), Some(64));
 }
 
+// rules: 3.5.19
 #[test]
 fn the_same_release_again_changes_nothing_and_proves_it() {
     let world = world();
@@ -218,6 +222,7 @@ fn the_same_release_again_changes_nothing_and_proves_it() {
     assert_eq!(case.service.revisions().unwrap().len(), 2);
 }
 
+// rules: 3.2.9
 #[test]
 fn a_retry_of_the_stage_is_a_deployment_of_its_own() {
     let world = world();
@@ -241,6 +246,7 @@ fn a_retry_of_the_stage_is_a_deployment_of_its_own() {
     );
 }
 
+// rules: 3.5.29
 #[test]
 fn an_index_is_served_by_its_platform_manifest() {
     let world = world();
@@ -278,6 +284,7 @@ fn an_index_is_served_by_its_platform_manifest() {
     assert_eq!(world.count("ecr", "BatchGetImage"), 1);
 }
 
+// rules: 3.5.7 3.5.10
 #[test]
 fn concurrent_registrations_and_throttles_are_waited_out() {
     let world = world();
@@ -319,6 +326,7 @@ fn an_exception_in_allow_lets_exactly_that_pass() {
     succeeded(&world.run(spec));
 }
 
+// rules: 3.5.7
 #[test]
 fn looking_goes_on_when_aws_does_not_answer_for_a_while() {
     let world = world();

@@ -20,6 +20,7 @@ fn files(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     }
 }
 
+// rules: 3.1.7 3.2.7
 #[test]
 fn secret_and_token_are_in_no_log_error_token_or_file() {
     let world = world();

@@ -21,4 +21,7 @@ mod package;
 mod refusals;
 mod rollouts;
 mod secrets;
+mod several;
+mod tasks;
 mod templates;
+mod traffic;

@@ -20,7 +20,7 @@ const IMPLIED: [(&str, &str); 6] = [
     ),
     (
         "iam:PassRole",
-        "RegisterTaskDefinition and UpdateService ask for it, once a role is named",
+        "RegisterTaskDefinition, UpdateService and RunTask ask for it, once a role is named",
     ),
     (
         "logs:CreateLogStream",
@@ -44,11 +44,17 @@ const UNGRANTED: [(&str, &str); 2] = [
 ];
 
 /// What only the function's own role does; the rest is done in the account of the services, too.
-const OWN_ONLY: [&str; 3] = ["codepipeline:", "logs:", "xray:"];
+const OWN_ONLY: [&str; 4] = [
+    "codepipeline:",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:",
+];
 
 static SUITE: LazyLock<Value> = LazyLock::new(|| translated("template.yaml"));
 static ROLES: LazyLock<Value> = LazyLock::new(|| translated("templates/roles.yaml"));
 
+// rules: 3.1.10
 #[test]
 fn every_action_is_needed_and_every_call_is_granted() {
     let calls = calls();
@@ -70,6 +76,46 @@ fn every_action_is_needed_and_every_call_is_granted() {
     };
     let there: BTreeSet<String> = needed.into_iter().filter(|action| !own(action)).collect();
     assert_eq!(granted(&ROLES), there, "templates/roles.yaml");
+}
+
+/// What the function may do for services of its own account is what its role may do in another.
+#[test]
+fn both_templates_have_the_same_statements() {
+    let policies = |template: &Value, role: &str| {
+        let text = template["Resources"][role]["Properties"]["Policies"].to_string();
+        let policies: Value = serde_json::from_str(&text.replace("OwnAccount", "")).unwrap();
+        statements(&policies)
+    };
+    let (own, there) = (
+        policies(&SUITE, "TaskDefinitionUpdaterRole"),
+        policies(&ROLES, "RolloutRole"),
+    );
+    assert!(there.len() >= 8, "{:?}", there.keys());
+    for (sid, statement) in &there {
+        assert_eq!(own.get(sid), Some(statement), "{sid}");
+    }
+}
+
+/// What changes something stays in what the parameters list.
+#[test]
+fn one_off_tasks_and_parameters_are_limited_to_what_is_listed() {
+    let statements = statements(&ROLES["Resources"]["RolloutRole"]["Properties"]["Policies"]);
+    let clusters = json!({"ArnLike": {"ecs:cluster": {"Ref": "ClusterArns"}}});
+    for sid in ["RunOneOffTasks", "TasksOfServices"] {
+        assert_eq!(statements[sid]["Condition"], clusters, "{sid}");
+    }
+    let definitions = "arn:${AWS::Partition}:ecs:*:${AWS::AccountId}:task-definition/*";
+    assert_eq!(
+        statements["RunOneOffTasks"]["Resource"],
+        json!({"Fn::Sub": definitions})
+    );
+    assert_eq!(
+        statements["PublishImages"]["Resource"],
+        json!({"Ref": "ParameterArns"})
+    );
+    // A stream's ARN is its group's and more: what is listed without this end allows nothing.
+    let logs = statements["LastLogLines"]["Resource"].to_string();
+    assert_eq!(logs.matches(":log-stream:*").count(), 2, "{logs}");
 }
 
 /// CONTRACTS 3.10.1: either account may be deployed first, and a role made anew is let in again.
@@ -110,6 +156,7 @@ fn the_target_role_trusts_a_name_and_not_a_role() {
 
 /// CONTRACTS 3.2.18 and 3.3.2: two retries, no event older than ten minutes, nowhere for an event
 /// with credentials to be kept, and settings that hold for the function as CodePipeline invokes it.
+// rules: 3.2.18 3.3.2
 #[test]
 fn events_are_delivered_as_jobs_need_it() {
     let config = only(&SUITE, "AWS::Lambda::EventInvokeConfig");
@@ -219,6 +266,19 @@ fn collect(actions: &mut BTreeSet<String>, value: &Value) {
         }
         Value::Array(all) => all.iter().for_each(|value| collect(actions, value)),
         _ => {}
+    }
+}
+
+/// The statements of a role's policies by their Sid, in whatever condition they stand.
+fn statements(value: &Value) -> BTreeMap<String, Value> {
+    match value {
+        Value::Object(fields) if fields.contains_key("Sid") => {
+            let sid = fields["Sid"].as_str().unwrap().to_owned();
+            BTreeMap::from([(sid, value.clone())])
+        }
+        Value::Object(fields) => fields.values().flat_map(statements).collect(),
+        Value::Array(all) => all.iter().flat_map(statements).collect(),
+        _ => BTreeMap::new(),
     }
 }
 

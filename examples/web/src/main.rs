@@ -2,8 +2,9 @@
 //!
 //! `web` serves `/` and `/health` on `PORT` (8080); `web --check` asks a running one's `/health`,
 //! which is how a container without a shell checks its own health:
-//! `"healthCheck": { "command": ["CMD", "/web", "--check"] }`. Any other argument is an error, so a
-//! task definition with a wrong `command` shows what a release that cannot start looks like.
+//! `"healthCheck": { "command": ["CMD", "/web", "--check"] }`; `web --version` names its version and
+//! ends, as a one-off task does. Any other argument is an error, so a task definition with a wrong
+//! `command` shows what a release that cannot start looks like.
 
 use std::env;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -37,15 +38,23 @@ fn run() -> io::Result<()> {
     match env::args().nth(1).as_deref() {
         None => serve(port),
         Some("--check") => check(port),
+        Some("--version") => {
+            println!("web {}", version());
+            Ok(())
+        }
         Some(other) => Err(io::Error::other(format!(
-            "{other}: the only argument is --check"
+            "{other}: the only arguments are --check and --version"
         ))),
     }
 }
 
+fn version() -> String {
+    env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned())
+}
+
 /// Serves until the process is stopped.
 fn serve(port: u16) -> io::Result<()> {
-    let version = env::var("VERSION").unwrap_or_else(|_| "unversioned".to_owned());
+    let version = version();
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))?;
     println!("web {version} listens on port {port}");
     for connection in listener.incoming() {
