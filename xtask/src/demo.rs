@@ -1,8 +1,7 @@
 //! `cargo xtask demo`: releases on local AWS, told as a story that is checked as it is told.
 //!
-//! In reading order: `stage` builds and starts what the story needs, `broken` makes a release that
-//! cannot start, `story` tells, `scene` does and checks each step, `page` looks at what a service
-//! really serves, `screen` is what a person sees, `interrupt` hears Ctrl-C.
+//! In reading order: `stage` builds and starts what the story needs, `story` tells, `scene` does and
+//! checks each step, `page` looks at what a service really serves, `screen` is what a person sees.
 
 use std::time::Instant;
 
@@ -10,8 +9,6 @@ use anyhow::{Result, ensure};
 use rehearsal::docker::Engine;
 use rehearsal::workspace;
 
-mod broken;
-mod interrupt;
 mod page;
 mod scene;
 mod screen;
@@ -21,7 +18,7 @@ mod story;
 use screen::Screen;
 use stage::Stage;
 
-use crate::say;
+use crate::{interrupt, say};
 
 /// How the demo is run.
 #[derive(Debug, clap::Args)]

@@ -1,10 +1,14 @@
 //! `cargo xtask`: what a person or a CI machine does with this repository, one file a command.
 
+mod bench;
+mod broken;
 mod command;
 mod demo;
+mod interrupt;
 mod invoke;
 mod local;
 mod package;
+mod rules;
 mod say;
 mod schemas;
 mod test;
@@ -20,6 +24,8 @@ enum Xtask {
     /// Watch releases on local AWS, each checked as it is told: the five-minute tour
     Demo(demo::Options),
     Test(test::Options),
+    Rules(rules::Options),
+    Bench(bench::Options),
     Local(local::Options),
     Invoke(invoke::Options),
     Package(package::Options),
@@ -30,6 +36,8 @@ fn main() -> ExitCode {
     let done = match Xtask::parse() {
         Xtask::Demo(options) => demo::run(&options),
         Xtask::Test(options) => test::run(&options),
+        Xtask::Rules(options) => rules::run(&options),
+        Xtask::Bench(options) => bench::run(&options),
         Xtask::Local(options) => local::run(&options),
         Xtask::Invoke(options) => invoke::run(&options),
         Xtask::Package(options) => package::run(&options),

@@ -1,4 +1,4 @@
-//! What the commands print, except for the demo's screen.
+//! What the commands print, except for the demo's screen, and how words are laid out.
 
 #![expect(
     clippy::print_stdout,
@@ -73,4 +73,38 @@ pub(crate) fn seconds(time: Duration) -> String {
 /// `5.2 MB`.
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
+/// `text` in lines of `columns` at most, broken at spaces; a word that is longer stays whole.
+pub(crate) fn wrapped(text: &str, first: &str, others: &str, columns: usize) -> String {
+    let mut lines = Vec::new();
+    let mut line = first.to_owned();
+    let mut empty = true;
+    for word in text.split_whitespace() {
+        if !empty && line.chars().count() + 1 + word.chars().count() > columns {
+            lines.push(std::mem::replace(&mut line, others.to_owned()));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_spaces_and_keep_their_indent() {
+        let (long, short) = ("x".repeat(70), "y".repeat(20));
+        let text = format!("{short}  {long} {short}");
+        let expected = format!("- {short}\n  {long}\n  {short}");
+        assert_eq!(wrapped(&text, "- ", "  ", 80), expected);
+        assert_eq!(wrapped("", "- ", "  ", 80), "- ");
+    }
 }

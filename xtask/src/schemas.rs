@@ -1,7 +1,7 @@
 //! `cargo xtask schemas`: what is generated from the types of `shared`: the JSON Schemas, and the
 //! README's tables.
 
-mod table;
+pub(crate) mod table;
 
 use std::fs;
 

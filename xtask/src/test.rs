@@ -1,8 +1,9 @@
 //! `cargo xtask test`: everything that has to hold before a change is merged; `.ci/run` is this.
 
+mod beside;
 mod dependencies;
 mod release;
-mod step;
+pub(crate) mod step;
 mod templates;
 
 use std::fs;
@@ -14,6 +15,7 @@ use rehearsal::{Progress, workspace};
 
 use crate::command::{cargo, program, succeed};
 use crate::{say, schemas};
+use beside::{Beside, Work};
 use step::{Tally, tests};
 
 /// Run every check: format, lints, docs, licences, schemas, tests, templates, the suite, release.
@@ -27,38 +29,29 @@ pub(crate) struct Options {
     fast: bool,
 }
 
-/// One step: what it is called, whether `--fast` leaves it out, and what it does.
+/// One step: what it is called, and what it does.
 struct Step {
     name: &'static str,
+    /// Whether `--fast` leaves it out.
     slow: bool,
-    work: fn(&Progress) -> Result<Tally>,
+    work: Work,
 }
 
-const fn quick(name: &'static str, work: fn(&Progress) -> Result<Tally>) -> Step {
-    Step {
-        name,
-        slow: false,
-        work,
-    }
+const fn quick(name: &'static str, work: Work) -> Step {
+    let slow = false;
+    Step { name, slow, work }
 }
 
-const fn slow(name: &'static str, work: fn(&Progress) -> Result<Tally>) -> Step {
-    Step {
-        name,
-        slow: true,
-        work,
-    }
+const fn slow(name: &'static str, work: Work) -> Step {
+    let slow = true;
+    Step { name, slow, work }
 }
 
 /// In the order that finds most soonest.
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 8] = [
     quick("format", format),
     quick("clippy", clippy),
     quick("docs", docs),
-    quick(
-        "licences, bans and sources of dependencies",
-        dependencies::check,
-    ),
     quick("schemas and the README's tables", generated),
     quick("the emulator's Python", python),
     quick("unit and property tests", unit_tests),
@@ -67,40 +60,77 @@ const STEPS: [Step; 10] = [
         templates::check,
     ),
     slow("the suite on local AWS", suite),
+];
+
+/// Builds, for the most part: they go on from the start, whenever the others leave the processor
+/// idle, and are told of last.
+const BESIDE: [Step; 2] = [
+    quick(
+        "licences, bans and sources of dependencies",
+        dependencies::check,
+    ),
     slow("release build: sizes and libc", release::check),
 ];
 
-/// Runs all steps; fails when any did.
-pub(crate) fn run(options: &Options) -> Result<()> {
-    let began = Instant::now();
-    let steps: Vec<&Step> = STEPS
-        .iter()
-        .filter(|step| !(options.fast && step.slow))
-        .collect();
-    let mut sum = Tally::default();
-    let mut failures = Vec::new();
-    for (number, step) in (1..).zip(&steps) {
-        let head = format!("[{number}/{}] {}", steps.len(), step.name);
-        let mut tally = Tally::default();
-        let done = say::phase(&head, |progress| {
-            tally = (step.work)(progress)?;
-            ensure!(tally.failed == 0, "{} failed\n{}", tally.failed, tally.said);
-            Ok(())
+/// What all steps came to.
+#[derive(Default)]
+struct Sum {
+    passed: usize,
+    failed: usize,
+    failures: Vec<&'static str>,
+}
+
+impl Sum {
+    fn take(&mut self, step: &Step, done: Result<Tally>) {
+        let tally = done.unwrap_or_else(|error| Tally {
+            // A step that could not even count is one failure.
+            failed: 1,
+            said: format!("{error:#}"),
+            ..Tally::default()
         });
         for note in &tally.notes {
             say::line(format!("      {note}"));
         }
-        if let Err(error) = done {
-            // A step that could not even count is one failure.
-            tally.failed = tally.failed.max(1);
-            say::line(format!("{error:#}"));
-            failures.push(step.name);
+        if tally.failed > 0 {
+            say::line(format!("{} failed\n{}", tally.failed, tally.said));
+            self.failures.push(step.name);
         }
-        sum.passed += tally.passed;
-        sum.failed += tally.failed;
+        self.passed += tally.passed;
+        self.failed += tally.failed;
+    }
+}
+
+/// Runs all steps; fails when any did.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let began = Instant::now();
+    let wanted = |step: &&Step| !(options.fast && step.slow);
+    let beside: Vec<&Step> = BESIDE.iter().filter(wanted).collect();
+    let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
+    let lane = Beside::begin(beside.iter().map(|step| step.work).collect());
+    let mut sum = Sum::default();
+    let all = steps.len() + beside.len();
+    for (number, step) in (1..).zip(&steps) {
+        let head = format!("[{number}/{all}] {}", step.name);
+        let mut told = None;
+        // A failure is told with the others, so that the numbers come before the texts.
+        let done = say::phase(&head, |progress| {
+            let tally = (step.work)(progress)?;
+            let failed = tally.failed;
+            told = Some(tally);
+            ensure!(failed == 0, "{failed} failed");
+            Ok(())
+        });
+        sum.take(step, told.map_or_else(|| done.map(|()| Tally::one()), Ok));
+    }
+    let ended = say::phase("waiting for what goes on beside", |_| lane.end())?;
+    for ((number, step), done) in (steps.len() + 1..).zip(&beside).zip(ended) {
+        let took = say::seconds(done.took);
+        say::line(format!("[{number}/{all}] {} … {took}", step.name));
+        sum.take(step, done.tally);
     }
     say::line(format!("\nin {}", say::seconds(began.elapsed())));
-    for left in STEPS.iter().filter(|step| options.fast && step.slow) {
+    let left = STEPS.iter().chain(&BESIDE);
+    for left in left.filter(|step| options.fast && step.slow) {
         say::line(format!("left out by --fast: {}", left.name));
     }
     if !options.fast
@@ -110,7 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             "left out, as noted above: what needs a Docker engine ({reason:#})"
         ));
     }
-    for name in &failures {
+    for name in &sum.failures {
         say::line(format!("failed: {name}"));
     }
     say::line(format!("{} passed, {} failed", sum.passed, sum.failed));
@@ -177,9 +207,10 @@ fn unit_tests(progress: &Progress) -> Result<Tally> {
 }
 
 fn suite(progress: &Progress) -> Result<Tally> {
-    // What a test that passed has printed says which cases it left out.
+    // What a test that passed has printed says which cases it left out. Three tests at a time: there
+    // are two emulators of records and one of containers, and most of the time all of them wait.
     let tally = tests(
-        &mut cargo("test --package tests --no-fail-fast -- --show-output"),
+        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=3"),
         progress,
     )?;
     let log = workspace::target().join("suite.log");

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rehearsal::docker::Engine;
 use rehearsal::world::Service;
 
-use super::interrupt;
+use crate::interrupt;
 
 /// Where `examples/web` listens.
 const PORT: u16 = 8080;
@@ -44,17 +44,32 @@ pub(super) fn fetch(
     }
 }
 
-/// Visits the page again and again while `during` goes on; returns how often, or the first visit
-/// that got anything else.
-pub(super) fn visiting<T>(page: &Page, during: impl FnOnce() -> T) -> (T, Result<usize>) {
+/// Visits the service again and again while `during` goes on; returns how often, or the first visit
+/// that got anything else than this page. A container that went is left for one that is there, as a
+/// load balancer would do.
+pub(super) fn visiting<T>(
+    engine: &Engine,
+    service: &Service,
+    page: &Page,
+    during: impl FnOnce() -> T,
+) -> (T, Result<usize>) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let visitor = scope.spawn(|| {
-            let mut visits = 0;
+            let (mut visits, mut address) = (0, page.address);
             while !over.load(Ordering::Relaxed) {
-                let answer = get(page.address).with_context(|| format!("GET {}", page.url))?;
+                let answer = match get(address) {
+                    Ok(answer) => answer,
+                    Err(error) => {
+                        let found = elsewhere(engine, service);
+                        let (there, answer) =
+                            found.with_context(|| format!("GET {}: {error}", page.url))?;
+                        address = there;
+                        answer
+                    }
+                };
                 let title = title(&answer);
-                ensure!(title == page.title, "{} served {title:?}", page.url);
+                ensure!(title == page.title, "{address} served {title:?}");
                 visits += 1;
                 thread::sleep(Duration::from_millis(20));
             }
@@ -67,6 +82,31 @@ pub(super) fn visiting<T>(page: &Page, during: impl FnOnce() -> T) -> (T, Result
             .unwrap_or_else(|_| bail!("the visitor panicked"));
         (done, visits)
     })
+}
+
+/// The page of any container of the service that answers, and its address.
+fn elsewhere(engine: &Engine, service: &Service) -> Result<(IpAddr, String)> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        for task in service.tasks()? {
+            let arn = task.pointer("/taskArn").and_then(|arn| arn.as_str());
+            let containers = engine.task_containers(arn.unwrap_or_default());
+            for container in containers.unwrap_or_default() {
+                let Some(address) = container.address else {
+                    continue;
+                };
+                if let Ok(answer) = get(address) {
+                    return Ok((address, answer));
+                }
+            }
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "no container of {} answers",
+            service.name
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn look(engine: &Engine, service: &Service, version: &str, digest: &str) -> Result<Page> {

@@ -64,14 +64,19 @@ impl Teller<'_> {
             .context("only containers fail to start")?;
         let page = page::fetch(engine, &place.service, old, place.digest(old)?)?;
         self.screen.fact("release", &place.image(tag));
-        let (finished, visits) = page::visiting(&page, || self.release(place, tag, None));
+        let (finished, visits) = page::visiting(engine, &place.service, &page, || {
+            self.release(place, tag, None)
+        });
         let (kind, message) = failed(finished?)?;
         ensure!(kind == "JobFailed", "the failure's type is {kind}");
         let told = exit_code(&message);
         ensure!(told == Some("1"), "the exit code 1 is told as {told:?}");
         let updates = self.stage.rehearsal.proxy().count("ecs", "UpdateService");
-        ensure!(updates == 1, "UpdateService was called {updates} times");
-        let text = format!("ECS's circuit breaker went back to {old}; the function saw it through");
+        ensure!(updates == 2, "UpdateService was called {updates} times");
+        let text = format!(
+            "the function went back to {old} at the first stopped task, not after the circuit \
+             breaker's count"
+        );
         self.screen.fact("undone", &text);
         let visits = visits.context("a visitor noticed")?;
         self.screen.fact(

@@ -13,8 +13,8 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 use rehearsal::Progress;
 
-use super::interrupt;
-use crate::say::seconds;
+use crate::interrupt;
+use crate::say::{seconds, wrapped};
 
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
@@ -65,13 +65,16 @@ impl Screen {
 
     /// A paragraph.
     pub(super) fn say(&self, text: &str) {
-        println!("{}", wrapped(text, "", ""));
+        println!("{}", wrapped(text, "", "", COLUMNS));
     }
 
     /// A fact of a step, with its name before it.
     pub(super) fn fact(&self, name: &str, text: &str) {
         let first = format!("  {name:<9} ");
-        println!("{}", wrapped(text, &first, &" ".repeat(first.len())));
+        println!(
+            "{}",
+            wrapped(text, &first, &" ".repeat(first.len()), COLUMNS)
+        );
     }
 
     /// Somebody else's words, whole, with their own lines.
@@ -82,7 +85,7 @@ impl Screen {
             } else {
                 "  │ "
             };
-            println!("{}", wrapped(line, "  │ ", hanging));
+            println!("{}", wrapped(line, "  │ ", hanging, COLUMNS));
         }
     }
 
@@ -180,39 +183,5 @@ impl Screen {
         let fixed = |width| ColumnConstraint::Absolute(Width::Fixed(width));
         table.set_constraints([fixed(25), fixed(32), fixed(11), fixed(9)]);
         println!("{table}");
-    }
-}
-
-/// `text` in lines of [`COLUMNS`] at most, broken at spaces; a word that is longer stays whole.
-fn wrapped(text: &str, first: &str, others: &str) -> String {
-    let mut lines = Vec::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split_whitespace() {
-        if !empty && line.chars().count() + 1 + word.chars().count() > COLUMNS {
-            lines.push(std::mem::replace(&mut line, others.to_owned()));
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    lines.push(line);
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_at_spaces_and_keep_their_indent() {
-        let (long, short) = ("x".repeat(70), "y".repeat(20));
-        let text = format!("{short}  {long} {short}");
-        let expected = format!("- {short}\n  {long}\n  {short}");
-        assert_eq!(wrapped(&text, "- ", "  "), expected);
-        assert_eq!(wrapped("", "- ", "  "), "- ");
     }
 }

@@ -14,9 +14,8 @@ use rehearsal::world::{self, Service, ServiceSpec};
 use rehearsal::{Account, Containers, Options, Progress, Rehearsal};
 use serde_json::{Value, json};
 
-use super::broken;
-use super::interrupt;
 use super::screen::Screen;
+use crate::{broken, interrupt};
 
 /// The cluster of both accounts.
 pub(super) const CLUSTER: &str = "test";

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::interrupt;
 use super::screen::{Row, Screen};
 use super::stage::{BROKEN, Stage};
+use crate::interrupt;
 
 /// A tag that nobody pushed.
 const MISSING: &str = "v9";

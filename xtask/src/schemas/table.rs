@@ -15,32 +15,73 @@ pub(crate) fn put(text: &str, name: &str, table: &str) -> Result<String> {
     Ok(format!("{before}{begin}\n{table}{END}{after}"))
 }
 
-/// The keys of a schema's top and, for a list of objects, of each entry: `targets[].service`.
+/// The keys of a schema's top and, for a list of objects, of each entry: `targets[].service`. Where
+/// an entry is one kind or another, each key stands once, with the kind that requires it.
 pub(crate) fn of(schema: &Value) -> String {
     let mut table = "| key | default | meaning |\n| --- | --- | --- |\n".to_owned();
-    rows(&mut table, schema, schema, "");
+    rows(&mut table, schema, &[("", schema)], "");
     table
 }
 
-fn rows(table: &mut String, schema: &Value, object: &Value, prefix: &str) {
-    for (key, value) in object["properties"].as_object().into_iter().flatten() {
-        let required = object["required"]
-            .as_array()
-            .is_some_and(|all| all.contains(&key.as_str().into()));
-        let description = value["description"].as_str().unwrap_or_default();
-        let meaning = description.replace('\n', " ").replace('|', "\\|");
-        let default = if required {
-            "required".to_owned()
-        } else {
-            default(&value["default"])
-        };
-        table.push_str(&format!("| `{prefix}{key}` | {default} | {meaning} |\n"));
-        let entry = value.pointer("/items/$ref").and_then(Value::as_str);
-        let entry = entry.and_then(|name| name.strip_prefix('#'));
-        if let Some(entry) = entry.and_then(|name| schema.pointer(name)) {
-            rows(table, schema, entry, &format!("{prefix}{key}[]."));
+/// A kind of object, by name, and its schema.
+type Kind<'a> = (&'a str, &'a Value);
+
+fn rows(table: &mut String, schema: &Value, kinds: &[Kind<'_>], prefix: &str) {
+    let mut told: Vec<&str> = Vec::new();
+    for (kind, object) in kinds {
+        for (key, value) in object["properties"].as_object().into_iter().flatten() {
+            if told.contains(&key.as_str()) {
+                continue;
+            }
+            told.push(key);
+            let everywhere = kinds.iter().all(|(_, object)| requires(object, key));
+            let default = match (everywhere, requires(object, key)) {
+                (true, _) => "required".to_owned(),
+                (false, true) => format!("required for a {kind}"),
+                (false, false) => default(&value["default"]),
+            };
+            let description = value["description"].as_str().unwrap_or_default();
+            let meaning = description.replace('\n', " ").replace('|', "\\|");
+            table.push_str(&format!("| `{prefix}{key}` | {default} | {meaning} |\n"));
+            rows(
+                table,
+                schema,
+                &entries(schema, value),
+                &format!("{prefix}{key}[]."),
+            );
         }
     }
+}
+
+fn requires(object: &Value, key: &str) -> bool {
+    let required = object["required"].as_array().into_iter().flatten();
+    required.into_iter().any(|name| name == key)
+}
+
+/// The kinds of object that a list's entries are; none unless it is a list of objects.
+fn entries<'a>(schema: &'a Value, list: &'a Value) -> Vec<Kind<'a>> {
+    let Some(entry) = follow(schema, &list["items"]) else {
+        return Vec::new();
+    };
+    match entry.1["anyOf"].as_array() {
+        Some(kinds) => kinds
+            .iter()
+            .filter_map(|kind| follow(schema, kind))
+            .collect(),
+        None => vec![entry],
+    }
+}
+
+/// What a reference leads to, called `service` when its type is `ServiceTarget`.
+fn follow<'a>(schema: &'a Value, reference: &'a Value) -> Option<Kind<'a>> {
+    let path = reference["$ref"].as_str()?.strip_prefix('#')?;
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let kind = match name.strip_suffix("Target") {
+        Some("Service") => "service",
+        Some("Task") => "task",
+        _ => name,
+    };
+    Some((kind, schema.pointer(path)?))
 }
 
 /// Nothing where leaving a key out means nothing by itself.
@@ -76,6 +117,32 @@ mod tests {
 | `targets[].service` |  | S. |
 | `onFailure` | `rollback` | `a` \\| `b` |
 | `role` |  |  |
+";
+        assert_eq!(of(&schema), expected);
+    }
+
+    #[test]
+    fn a_key_says_for_which_kind_it_is_required() {
+        let kind = |key: &str, more: &str| {
+            json!({"properties": {"cluster": {"description": "C."}, key: {}, more: {}},
+                   "required": ["cluster", key]})
+        };
+        let schema = json!({
+            "properties": {"targets": {"items": {"$ref": "#/$defs/Target"}}},
+            "$defs": {
+                "Target": {"anyOf": [{"$ref": "#/$defs/ServiceTarget"}, {"$ref": "#/$defs/TaskTarget"}]},
+                "ServiceTarget": kind("service", "name"),
+                "TaskTarget": kind("task", "name"),
+            },
+        });
+        let expected = "\
+| key | default | meaning |
+| --- | --- | --- |
+| `targets` |  |  |
+| `targets[].cluster` | required | C. |
+| `targets[].service` | required for a service |  |
+| `targets[].name` |  |  |
+| `targets[].task` | required for a task |  |
 ";
         assert_eq!(of(&schema), expected);
     }

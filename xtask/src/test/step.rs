@@ -8,24 +8,24 @@ use rehearsal::Progress;
 use crate::command::{run, tail};
 
 /// How a test says that it did nothing, and why.
-const LEFT_OUT: &str = "left out: ";
+pub(crate) const LEFT_OUT: &str = "left out: ";
 
 /// What passed, what failed, and what is to be said about it.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
-    pub(super) passed: usize,
-    pub(super) failed: usize,
+pub(crate) struct Tally {
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
     /// For people, when all is well, too.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Why it failed.
-    pub(super) said: String,
+    pub(crate) said: String,
     /// Everything that was printed.
-    pub(super) all: String,
+    pub(crate) all: String,
 }
 
 impl Tally {
     /// A step that passed as a whole.
-    pub(super) fn one() -> Self {
+    pub(crate) fn one() -> Self {
         Self {
             passed: 1,
             ..Self::default()
@@ -34,7 +34,7 @@ impl Tally {
 }
 
 /// Runs `cargo test` and takes over the runner's own numbers.
-pub(super) fn tests(command: &mut Command, progress: &Progress) -> Result<Tally> {
+pub(crate) fn tests(command: &mut Command, progress: &Progress) -> Result<Tally> {
     let said = run(command, progress)?;
     let mut tally = count(&said.text);
     // It did not even build, or a test ended the whole process.

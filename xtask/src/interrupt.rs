@@ -1,4 +1,4 @@
-//! Ctrl-C: the demo stops at its next breath, so that everything is cleaned up on the way out.
+//! Ctrl-C: a long command stops at its next breath, so that everything is cleaned up on the way out.
 
 use std::process;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ const EXIT_CODE: i32 = 130;
 
 /// Listens from now on to SIGINT and SIGTERM: the first asks for an end, the second is one. Commands
 /// that run meanwhile get Ctrl-C from the terminal, too, and end by themselves.
-pub(super) fn listen() -> Result<()> {
+pub(crate) fn listen() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,12 +40,12 @@ pub(super) fn listen() -> Result<()> {
 }
 
 /// Whether somebody asked for an end.
-pub(super) fn asked() -> bool {
+pub(crate) fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }
 
 /// An error when somebody asked for an end.
-pub(super) fn check() -> Result<()> {
+pub(crate) fn check() -> Result<()> {
     ensure!(!asked(), "stopped by Ctrl-C; nothing is left running");
     Ok(())
 }

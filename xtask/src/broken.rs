@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Makes the image `<run>/web:<version>` from `good` (`<run>/web:…`, a local image): its process
 /// refuses `PORT=eighty` and exits with code 1 at once. Returns its name.
-pub(super) fn build(engine: &Engine, good: &str, version: &str) -> Result<String> {
+pub(crate) fn build(engine: &Engine, good: &str, version: &str) -> Result<String> {
     let (run, _) = good
         .split_once('/')
         .context("an image is named after its run")?;
