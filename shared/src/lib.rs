@@ -9,6 +9,7 @@
 //! - [`rollout_file`]: what people write: parameters, targets, images
 //! - [`task_definition`]: raw JSON: edit, hash, what points elsewhere
 //! - [`preflight`]: findings before a write
+//! - [`stack`]: CloudFormation: what is sent, what would change, and whether it may
 //! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
 //! - [`denied`]: AccessDenied, explained
 //! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests
@@ -25,4 +26,5 @@ pub mod names;
 pub mod preflight;
 pub mod rollout;
 pub mod rollout_file;
+pub mod stack;
 pub mod task_definition;

@@ -6,6 +6,7 @@
 mod door;
 pub mod images;
 mod order;
+pub mod stack;
 pub mod target;
 pub mod written;
 

@@ -23,6 +23,7 @@ pub fn operation(execution: &str, target: &Target, account: &str) -> String {
         Kind::Service(service) => service.clone(),
         // No service's name has a slash.
         Kind::Task(_) => format!("task/{}", target.name),
+        Kind::Stack(stack) => format!("stack/{}", stack.stack),
     };
     let region = target.region.as_str();
     let place = format!("{account}/{region}/{}/{name}", target.cluster);
@@ -78,7 +79,7 @@ pub fn service(target: &Target, service: &Service, allow: &[String]) -> Vec<Stri
     }
     match &target.kind {
         Kind::Service(_) => preflight::service(service, allow),
-        Kind::Task(_) => Vec::new(),
+        Kind::Task(_) | Kind::Stack(_) => Vec::new(),
     }
 }
 

@@ -67,6 +67,7 @@ impl End<'_> {
         let kind = match target.kind {
             TargetKind::Service(_) => "service",
             TargetKind::Task(_) => "task",
+            TargetKind::Stack(_) => "stack",
         };
         let resource = format!(
             "arn:aws:ecs:{}:{account}:{kind}/{}/{}",

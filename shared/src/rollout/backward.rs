@@ -58,6 +58,7 @@ pub(super) fn backward(
             }
             (Kind::Service(_), _) => undo::back(watch, seen, &scene, turn.since),
             (Kind::Task(_), _) => task::back(watch, seen, &scene, turn, n, stop),
+            (Kind::Stack(_), _) => Look::Over(String::new()),
         });
     }
     let actions = actions(&looks);

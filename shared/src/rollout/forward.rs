@@ -43,6 +43,7 @@ pub(super) fn forward(
             (_, Phase::Waiting) => Look::Wait(waits_for(file, target), 0),
             (Kind::Service(_), _) => service::forward(watch, seen, &scene),
             (Kind::Task(_), _) => task::forward(watch, seen, &scene),
+            (Kind::Stack(_), _) => Look::Wait(String::new(), 0),
         };
         if let Look::Turn(kind) = look {
             return Err(turn(n, kind));

@@ -166,6 +166,7 @@ impl Proof {
                 "servedAt": now,
             }),
             Kind::Task(_) => json!({"task": self.deployment, "exitCode": 0}),
+            Kind::Stack(_) => json!({}),
         };
         if let (Value::Object(proof), Value::Object(more)) = (&mut proof, more) {
             proof.extend(more);

@@ -20,6 +20,10 @@ pub fn place((target, account): Placed<'_>) -> String {
     let kind = match target.kind {
         Kind::Service(_) => "service",
         Kind::Task(_) => "task",
+        Kind::Stack(_) => {
+            let region = target.region.as_str();
+            return format!("stack {} ({region}, account {account})", target.name);
+        }
     };
     format!(
         "{kind} {} (cluster {}, {}, account {account})",
@@ -99,6 +103,7 @@ fn does(target: &Target, proof: &Proof) -> String {
     match target.kind {
         Kind::Service(_) => format!("serves {what} ({})", tasks(proof.running)),
         Kind::Task(_) => format!("ended with exit code 0 ({what})"),
+        Kind::Stack(_) => String::new(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What AWS says: services, deployments and tasks, with the fields that decisions need.
 
+pub mod stack;
+
 use crate::error::Failure;
+use stack::StackSeen;
 
 /// A service, as `DescribeServices` has it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -327,6 +330,8 @@ pub struct Seen {
     pub task: Option<Option<Task>>,
     /// The last lines of a container's log, when they were asked for; empty when there are none.
     pub log: Option<Vec<String>>,
+    /// Of a stack target that was begun: the stack.
+    pub stack: Option<StackSeen>,
     /// Why it, or something that was asked for, cannot be seen.
     pub blind: Option<Blind>,
 }

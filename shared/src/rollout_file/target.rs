@@ -1,18 +1,18 @@
-//! What a rollout changes: an ECS service, or a one-off task beside one; stacks have their place
-//! here.
+//! What a rollout changes: an ECS service, a CloudFormation stack, or a one-off task beside them.
 
 use serde_json::Value;
 
 use super::door::{Door, Rule, Wrongs};
+pub use super::stack::StackTarget;
 use super::{PLACE, Place, written};
 use crate::names::{Region, RoleArn};
 
-/// A service or a one-off task, and how to get there.
+/// A service, a one-off task or a stack, and how to get there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
     /// What messages and `after` call it; no two have the same.
     pub name: String,
-    /// The cluster's name.
+    /// The cluster's name; empty for a stack.
     pub cluster: String,
     /// Where it is.
     pub region: Region,
@@ -24,7 +24,7 @@ pub struct Target {
     pub task_definition: Option<Place>,
     /// Places of the targets that have to be done before this one begins.
     pub after: Vec<usize>,
-    /// Service or task.
+    /// Service, task or stack.
     pub kind: Kind,
 }
 
@@ -35,6 +35,8 @@ pub enum Kind {
     Service(String),
     /// A task that runs once and ends.
     Task(OneOff),
+    /// A CloudFormation stack.
+    Stack(Box<StackTarget>),
 }
 
 /// A one-off task: a migration, an acceptance test.
@@ -57,18 +59,32 @@ impl Target {
         self.role.as_ref().map(|role| role.account().as_str())
     }
 
-    /// The service that it changes, or that it is like.
+    /// The service that it changes, or that it is like; empty for a stack.
     pub fn service(&self) -> &str {
         match &self.kind {
             Kind::Service(service) => service,
             Kind::Task(task) => &task.like,
+            Kind::Stack(_) => "",
+        }
+    }
+
+    /// Whether it is an ECS service.
+    pub fn is_service(&self) -> bool {
+        matches!(self.kind, Kind::Service(_))
+    }
+
+    /// Whether it is a stack.
+    pub fn stack(&self) -> Option<&StackTarget> {
+        match &self.kind {
+            Kind::Stack(stack) => Some(stack),
+            Kind::Service(_) | Kind::Task(_) => None,
         }
     }
 
     /// Whether it is a task.
     pub fn task(&self) -> Option<&OneOff> {
         match &self.kind {
-            Kind::Service(_) => None,
+            Kind::Service(_) | Kind::Stack(_) => None,
             Kind::Task(task) => Some(task),
         }
     }

@@ -132,7 +132,9 @@ impl Doing<'_> {
             TargetKind::Service(service) => {
                 format!("{start}:{kind}/{}/{service}/{id}", self.cluster())
             }
-            TargetKind::Task(_) => format!("{start}:{kind}/{}/{id}", self.cluster()),
+            TargetKind::Task(_) | TargetKind::Stack(_) => {
+                format!("{start}:{kind}/{}/{id}", self.cluster())
+            }
         }
     }
 
@@ -145,6 +147,7 @@ impl Doing<'_> {
     ) -> Result<Brought, CallError> {
         let carried = match &self.end.target.kind {
             TargetKind::Task(task) => self.start_task(state, n, shown, task).await?,
+            TargetKind::Stack(_) => Carried::Unanswered,
             TargetKind::Service(_) => {
                 if !fresh && self.was_deployed(shown).await? {
                     Carried::BegunBefore
