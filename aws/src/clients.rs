@@ -21,12 +21,16 @@ use shared::rollout_file::images::EcrRepository;
 use shared::rollout_file::target::Target as Place;
 use tokio::sync::Mutex;
 
+mod target;
+
+pub use target::Target;
+
 use crate::error::{CallError, Caller};
 use crate::sts;
 
 /// How long one attempt of a call may take; there is no limit by default.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// As [`ATTEMPT`], for a piece of an artifact.
+/// As [`ATTEMPT`], for an object or a piece of one.
 const ATTEMPT_S3: Duration = Duration::from_secs(15);
 /// Sessions that end sooner than this are renewed at an invocation's start (a Lambda runs for at
 /// most fifteen minutes).
@@ -40,17 +44,6 @@ pub struct Clients {
     sts: aws_sdk_sts::Client,
     me: Mutex<Option<Caller>>,
     sessions: Mutex<HashMap<String, Session>>,
-}
-
-/// What a target is reached with.
-pub struct Target {
-    config: SdkConfig,
-    /// ECS in the target's region and account.
-    pub ecs: aws_sdk_ecs::Client,
-    /// Who we are there.
-    pub caller: Caller,
-    /// The target's account.
-    pub account: Account,
 }
 
 /// A role that was assumed: good for every region.
@@ -131,17 +124,17 @@ impl Clients {
                 .map(|ms| SystemTime::UNIX_EPOCH + Duration::from_millis(ms)),
             "CodePipeline",
         );
-        let config = aws_sdk_s3::config::Builder::from(&self.config)
-            .credentials_provider(credentials)
-            .timeout_config(timeouts(ATTEMPT_S3))
-            // The emulator has no bucket host names; AWS takes both forms.
-            .force_path_style(self.config.endpoint_url().is_some())
-            .build();
+        let config = s3(&self.config).credentials_provider(credentials).build();
         let caller = Caller {
             name: "the job's artifact credentials".into(),
             account: job.account.clone(),
         };
         (aws_sdk_s3::Client::from_conf(config), caller)
+    }
+
+    /// S3 with the function's own credentials, in its own region.
+    pub fn own_s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::from_conf(s3(&self.config).build())
     }
 
     /// A target's clients; the session is named after the execution, for CloudTrail there. Targets
@@ -232,27 +225,11 @@ impl Clients {
     }
 }
 
-impl Target {
-    fn new(config: SdkConfig, caller: Caller, account: Account) -> Self {
-        Self {
-            ecs: aws_sdk_ecs::Client::new(&config),
-            config,
-            caller,
-            account,
-        }
-    }
-
-    /// CloudWatch Logs in the target's account, in the region that a container's log goes to.
-    pub fn logs(&self, region: &str) -> aws_sdk_cloudwatchlogs::Client {
-        let region = Region::new(region.to_owned());
-        let config = self.config.to_builder().region(region).build();
-        aws_sdk_cloudwatchlogs::Client::new(&config)
-    }
-
-    /// SSM in the target's region and account.
-    pub fn ssm(&self) -> aws_sdk_ssm::Client {
-        aws_sdk_ssm::Client::new(&self.config)
-    }
+fn s3(config: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    aws_sdk_s3::config::Builder::from(config)
+        .timeout_config(timeouts(ATTEMPT_S3))
+        // The emulator has no bucket host names; AWS takes both forms.
+        .force_path_style(config.endpoint_url().is_some())
 }
 
 fn timeouts(attempt: Duration) -> TimeoutConfig {

@@ -1,4 +1,4 @@
-//! S3: pieces of an input artifact, read with the job's own credentials.
+//! S3: pieces of an input artifact, read with the job's own credentials, and small whole objects.
 
 use std::ops::Range;
 
@@ -6,6 +6,8 @@ pub use aws_sdk_s3::Client;
 use shared::artifact::{FIRST_READ_BYTES, LIMITS, PartialZip, Progress};
 use shared::error::Failure;
 use shared::job::Artifact;
+
+pub mod object;
 
 use crate::error::{CallError, Caller, Kind};
 

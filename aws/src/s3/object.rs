@@ -1,0 +1,127 @@
+//! Whole objects that are written once and are small: templates, and what a stack was before.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
+
+use crate::error::{CallError, Kind};
+
+/// More than any object that is kept this way; one that has grown beyond is somebody else's.
+const LARGEST: usize = 4 << 20;
+/// S3 answers 409 to one of two writers who meet, and asks for another attempt.
+const ATTEMPTS: usize = 3;
+
+/// Puts an object where there is none. One that is there already stays as it is, which is fine: the
+/// keys name the content, or the attempt that wrote it first. With `owner`, a bucket of any other
+/// account is refused.
+pub async fn put_once(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    bytes: &[u8],
+    owner: Option<&str>,
+) -> Result<(), CallError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let answer = client
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .body(ByteStream::from(bytes.to_vec()))
+            .if_none_match("*")
+            .set_expected_bucket_owner(owner.map(str::to_owned))
+            .send()
+            .await;
+        match answer.map_err(|error| CallError::new("s3:PutObject", error)) {
+            Ok(_) => return Ok(()),
+            Err(error) if error.code == "PreconditionFailed" => return Ok(()),
+            Err(error) if error.code == "ConditionalRequestConflict" && attempts < ATTEMPTS => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// An object of at most 4 MiB; none when the bucket has none of this key. (S3 says so only to those
+/// who may list the bucket; to others it is an error of kind Denied.)
+pub async fn get(client: &Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, CallError> {
+    const OPERATION: &str = "s3:GetObject";
+    let answer = client.get_object().bucket(bucket).key(key).send().await;
+    let mut body = match answer.map_err(|error| CallError::new(OPERATION, error)) {
+        Ok(answer) => answer.body,
+        Err(error) if error.code == "NoSuchKey" => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|error| CallError {
+            operation: OPERATION,
+            kind: Kind::Unanswered,
+            code: String::new(),
+            message: error.to_string(),
+        })?;
+        bytes.extend_from_slice(&piece);
+        if bytes.len() > LARGEST {
+            let message = format!("{bucket}/{key} has more than {LARGEST} bytes");
+            return Err(CallError::unusable(OPERATION, message));
+        }
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::replay;
+    use serde_json::{Value, json};
+
+    const ADDRESS: &str = "https://state.s3.us-east-1.amazonaws.com/before/a/1.json";
+
+    fn refused(status: u16, code: &str) -> (u16, Value) {
+        let answer = format!("<Error><Code>{code}</Code><Message>why</Message></Error>");
+        (status, answer.into())
+    }
+
+    #[tokio::test]
+    async fn what_was_written_once_stays() {
+        let conflict = || refused(409, "ConditionalRequestConflict");
+        for (answers, expected) in [
+            (vec![(200, json!(""))], Ok(())),
+            (vec![refused(412, "PreconditionFailed")], Ok(())),
+            (vec![conflict(), refused(412, "PreconditionFailed")], Ok(())),
+            (vec![conflict(), conflict(), (200, json!(""))], Ok(())),
+            (vec![conflict(), conflict(), conflict()], Err(Kind::Refused)),
+            (vec![refused(403, "AccessDenied")], Err(Kind::Denied)),
+        ] {
+            let calls = answers.len();
+            let (config, replay) = replay(answers);
+            let owner = Some("333333333333");
+            let client = Client::new(&config);
+            let result = put_once(&client, "state", "before/a/1.json", b"{}", owner).await;
+            assert_eq!(result.map_err(|error| error.kind), expected);
+            assert_eq!(replay.calls().len(), calls);
+            for (call, (operation, body)) in replay.calls().into_iter().enumerate() {
+                assert_eq!((operation, body), (format!("PUT {ADDRESS}"), json!("{}")));
+                let header = |name| replay.header(call, name);
+                assert_eq!(header("if-none-match").as_deref(), Some("*"));
+                assert_eq!(header("x-amz-expected-bucket-owner").as_deref(), owner);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_read_or_is_not_there() {
+        let (config, replay) = replay([
+            (200, json!("text")),
+            refused(404, "NoSuchKey"),
+            refused(404, "NoSuchBucket"),
+            (200, json!("x".repeat(LARGEST + 1))),
+        ]);
+        let client = Client::new(&config);
+        let read = async || get(&client, "state", "before/a/1.json").await;
+        assert_eq!(read().await.unwrap(), Some(b"text".to_vec()));
+        assert_eq!(read().await.unwrap(), None);
+        assert_eq!(read().await.unwrap_err().kind, Kind::Missing);
+        assert_eq!(read().await.unwrap_err().kind, Kind::Refused);
+        assert_eq!(replay.calls()[0].0, format!("GET {ADDRESS}"));
+    }
+}
