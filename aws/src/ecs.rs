@@ -11,7 +11,3 @@ pub mod tasks;
 fn count(count: i32) -> u32 {
     u32::try_from(count).unwrap_or_default()
 }
-
-fn seconds(time: &aws_smithy_types::DateTime) -> u64 {
-    u64::try_from(time.secs()).unwrap_or_default()
-}

@@ -148,7 +148,7 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         "AllAccessDisabled",
         "403",
     ];
-    const MISSING: [&str; 13] = [
+    const MISSING: [&str; 14] = [
         "NoSuchKey",
         "NoSuchBucket",
         "NoSuchVersion",
@@ -163,6 +163,8 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         // CloudWatch Logs and SSM.
         "ResourceNotFoundException",
         "ParameterNotFound",
+        // CloudFormation; of a missing stack it has only words, see `cloudformation::failed`.
+        "ChangeSetNotFound",
     ];
     let Some(status) = status else {
         return Kind::Unanswered;
@@ -225,6 +227,16 @@ mod tests {
             (Some(400), "ParameterNotFound", "", Kind::Missing),
             (Some(400), "ThrottlingException", "", Kind::Throttled),
             (Some(503), "SlowDown", "", Kind::Throttled),
+            (Some(400), "Throttling", "Rate exceeded", Kind::Throttled),
+            (Some(404), "ChangeSetNotFound", "", Kind::Missing),
+            (Some(400), "OperationInProgressException", "", Kind::Refused),
+            (
+                Some(400),
+                "ValidationError",
+                "Stack:arn:aws:cloudformation:us-east-1:111111111111:stack/web/1 is in \
+                 UPDATE_IN_PROGRESS state and can not be updated.",
+                Kind::Refused,
+            ),
             (Some(500), "InternalFailure", "", Kind::Unanswered),
             (Some(400), "ValidationException", "", Kind::Refused),
         ] {

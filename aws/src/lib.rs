@@ -7,10 +7,12 @@
 //! - [`job`]: the wrapper that gives every CodePipeline job exactly one answer
 //! - [`clients`]: one configuration, one client per target, kept across invocations
 //! - [`error`]: what a failed call means for the caller
-//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`ssm`], [`logs`]: the calls
+//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`cloudformation`], [`ssm`], [`logs`]:
+//!   the calls
 //! - [`log`]: our own log, JSON lines, with the credentials' paths closed
 
 pub mod clients;
+pub mod cloudformation;
 pub mod codepipeline;
 pub mod ecr;
 pub mod ecs;
@@ -23,3 +25,4 @@ mod replay;
 pub mod s3;
 pub mod ssm;
 pub mod sts;
+mod time;

@@ -8,8 +8,9 @@ use aws_sdk_ecs::types::{
 };
 use shared::rollout::seen::{Hook, Recent, ServiceDeployment, Status};
 
-use super::{count, seconds};
+use super::count;
 use crate::error::{CallError, Kind};
+use crate::time::seconds;
 
 /// A service deployment in the list of the newest ones.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,8 +10,9 @@ use shared::rollout::seen::{
     Deployment, Event, Network, Placement, RolloutState, Service, Strategy,
 };
 
-use super::{count, seconds};
+use super::count;
 use crate::error::{CallError, Kind};
+use crate::time::seconds;
 
 /// What ECS puts in for an absent step of a LINEAR deployment (CONTRACTS 3.5.15).
 const LINEAR_STEP: (f64, u32) = (10.0, 6);

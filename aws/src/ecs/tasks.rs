@@ -5,8 +5,8 @@ use aws_sdk_ecs::operation::list_tasks::builders::ListTasksFluentBuilder;
 use aws_sdk_ecs::types::{self, DesiredStatus};
 use shared::rollout::seen::{Container, Task};
 
-use super::seconds;
 use crate::error::CallError;
+use crate::time::seconds;
 
 /// A service that starts and loses tasks in a loop has thousands of stopped ones within the hour,
 /// all of one cause.
