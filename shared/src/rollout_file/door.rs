@@ -127,6 +127,18 @@ impl<'a> Door<'a> {
         }
     }
 
+    /// True or false; false when left out.
+    pub fn flag(&mut self, key: &str) -> bool {
+        match self.object.get(key) {
+            None => false,
+            Some(Value::Bool(flag)) => *flag,
+            Some(value) => {
+                self.wrong(key, format!("must be true or false, not {value}"));
+                false
+            }
+        }
+    }
+
     /// A list of texts; empty when left out.
     pub fn texts(&mut self, key: &str, rule: Rule) -> Vec<&'a str> {
         let Some(value) = self.object.get(key) else {

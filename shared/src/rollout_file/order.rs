@@ -24,6 +24,9 @@ pub(super) fn ordered(parsed: Vec<Unordered>, path: &str, wrongs: &mut Wrongs) -
         {
             wrongs.add(&here, format!("is the same service as {path}[{first}]"));
         }
+        if let Some(first) = targets.iter().position(|other| same_stack(other, &target)) {
+            wrongs.add(&here, format!("is the same stack as {path}[{first}]"));
+        }
         for name in after {
             match names.iter().position(|known| *known == name) {
                 Some(place) if place != n => target.after.push(place),
@@ -57,6 +60,14 @@ fn same_service(one: &Target, other: &Target) -> bool {
     matches!((&one.kind, &other.kind), (Kind::Service(a), Kind::Service(b)) if a == b)
         && one.cluster == other.cluster
         && one.same_place(other)
+}
+
+/// A stack is one of its account and region, by whatever role.
+fn same_stack(one: &Target, other: &Target) -> bool {
+    let name = |target: &Target| target.stack().map(|stack| stack.stack.clone());
+    name(one).is_some()
+        && name(one) == name(other)
+        && (one.account(), &one.region) == (other.account(), &other.region)
 }
 
 /// Places of the targets that can never begin.
@@ -123,6 +134,13 @@ mod tests {
                 "the same service as targets[0]",
             ),
             (
+                json!([
+                    {"stack": "a", "role": "arn:aws:iam::333333333333:role/x"},
+                    {"stack": "a", "role": "arn:aws:iam::333333333333:role/y", "name": "other"},
+                ]),
+                "targets[1]: is the same stack as targets[0]",
+            ),
+            (
                 json!([{"service": "a", "cluster": "c"}, {"service": "a", "cluster": "d"}]),
                 "give one of them another \"name\"",
             ),
@@ -130,6 +148,17 @@ mod tests {
             let wrongs = parse(targets).unwrap_err().join("\n");
             assert!(wrongs.contains(expected), "{wrongs}");
         }
+    }
+
+    #[test]
+    fn stacks_of_one_name_are_two_in_two_regions_or_accounts() {
+        let elsewhere = |key: &str, value: &str| {
+            let other = json!({"stack": "a", "name": "other", key: value});
+            parse(json!([{"stack": "a"}, other, {"service": "a", "cluster": "c", "name": "s"}]))
+        };
+        assert!(elsewhere("region", "eu-west-1").is_ok());
+        assert!(elsewhere("role", "arn:aws:iam::333333333333:role/x").is_ok());
+        assert!(elsewhere("template", "Build::other.yaml").is_err());
     }
 
     #[test]

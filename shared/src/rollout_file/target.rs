@@ -109,7 +109,7 @@ const REGION: Rule = Rule {
     allowed: "a region such as \"ap-southeast-2\"",
     accepts: |text| Region::parse(text).is_some(),
 };
-const ROLE: Rule = Rule {
+pub(super) const ROLE: Rule = Rule {
     allowed: "a role's ARN such as \"arn:aws:iam::333333333333:role/redbutton-rollout\"",
     accepts: |text| RoleArn::parse(text).is_some(),
 };
@@ -161,20 +161,22 @@ impl Unordered {
         defaults: &Defaults,
         wrongs: &mut Wrongs,
     ) -> Option<Self> {
-        let is_task = value.get("task").is_some();
-        let known = if is_task {
-            written::TASK_TARGET_KEYS
+        let is = |kind: &str| value.get(kind).is_some();
+        let (known, read): (_, Read) = if is("task") {
+            (written::TASK_TARGET_KEYS, one_off)
+        } else if is("stack") {
+            (written::STACK_TARGET_KEYS, stack)
         } else {
-            written::SERVICE_TARGET_KEYS
+            (written::SERVICE_TARGET_KEYS, service)
         };
         let mut door = Door::open(value, path, known, wrongs)?;
-        let kind = if is_task {
-            one_off(&mut door)
+        let kind = read(&mut door);
+        let has_cluster = known.contains(&"cluster");
+        let cluster = if has_cluster {
+            door.required("cluster", NAME)
         } else {
-            let service = door.required("service", NAME);
-            service.map(|service| (service.to_owned(), Kind::Service(service.to_owned())))
+            Some("")
         };
-        let cluster = door.required("cluster", NAME);
         let name = door.text("name", NAME);
         let own = Defaults::through(&mut door);
         let region = own.region.or_else(|| defaults.region.clone());
@@ -192,9 +194,11 @@ impl Unordered {
             region: region?,
             role: own.role.or_else(|| defaults.role.clone()),
             external_id: own.external_id.or_else(|| defaults.external_id.clone()),
+            // A stack has its task definitions in its template.
             task_definition: own
                 .task_definition
-                .or_else(|| defaults.task_definition.clone()),
+                .or_else(|| defaults.task_definition.clone())
+                .filter(|_| has_cluster),
             after: Vec::new(),
             kind,
         };
@@ -203,6 +207,19 @@ impl Unordered {
             after: after.into_iter().map(str::to_owned).collect(),
         })
     }
+}
+
+/// Reads what only one kind of target has: what it is called unless it has a name, and its kind.
+type Read = fn(&mut Door<'_>) -> Option<(String, Kind)>;
+
+fn service(door: &mut Door<'_>) -> Option<(String, Kind)> {
+    let name = door.required("service", NAME)?;
+    Some((name.to_owned(), Kind::Service(name.to_owned())))
+}
+
+fn stack(door: &mut Door<'_>) -> Option<(String, Kind)> {
+    let stack = StackTarget::through(door)?;
+    Some((stack.stack.clone(), Kind::Stack(Box::new(stack))))
 }
 
 fn one_off(door: &mut Door<'_>) -> Option<(String, Kind)> {

@@ -68,6 +68,97 @@ fn absent_or_broken_parameters_come_with_an_example() {
     );
 }
 
+/// What a person might write for the keys of a stack target.
+fn of_a_stack() -> Vec<(&'static str, Value)> {
+    let get_param = |arguments: Value| json!({"Image": {"Fn::GetParam": arguments}});
+    let long = |count: usize| "é".repeat(count);
+    let keys: [(&'static str, Vec<Value>); 12] = [
+        (
+            "stack",
+            vec![json!("web-2"), json!("2web"), json!("web_2"), json!(2)],
+        ),
+        ("name", vec![json!("web_2"), json!("a b")]),
+        (
+            "template",
+            vec![json!("Build::a.yaml"), json!("a.yaml"), json!(null)],
+        ),
+        (
+            "parameters",
+            vec![
+                json!("Build::test.json"),
+                json!("test.json"),
+                json!([]),
+                json!({"Cpu": 512, "Public": true, "Image": "r/web:v2"}),
+                json!({"Cpu": 2.5}),
+                json!({"Cpu": null}),
+                get_param(json!(["Build", "out.json", "Image"])),
+                get_param(json!(["Build", "out.json"])),
+                get_param(json!(["Build", "out.json", "Image", "x"])),
+                get_param(json!(["Build", "out.json", 3])),
+                get_param(json!(["Build", "", "Image"])),
+                get_param(json!(["Build", "out.json", ""])),
+                get_param(json!(["a b", "out.json", "Image"])),
+                get_param(json!("Build::out.json")),
+                json!({"Bucket": {"Fn::GetArtifactAtt": ["Build", "BucketName"]}}),
+                json!({"Two": {"Fn::GetParam": ["Build", "o", "i"], "Ref": "a"}}),
+            ],
+        ),
+        (
+            "imageParameters",
+            vec![
+                json!({"web": "Image"}),
+                json!({"web": "a b"}),
+                json!("Image"),
+            ],
+        ),
+        (
+            "capabilities",
+            vec![
+                json!([
+                    "CAPABILITY_IAM",
+                    "CAPABILITY_NAMED_IAM",
+                    "CAPABILITY_AUTO_EXPAND"
+                ]),
+                json!(["CAPABILITY_ALL"]),
+                json!("CAPABILITY_IAM"),
+            ],
+        ),
+        (
+            "cloudFormationRole",
+            vec![json!("arn:aws:iam::333333333333:role/x"), json!("x")],
+        ),
+        (
+            "allowReplacement",
+            vec![json!(["Nested/Database"]), json!([""]), json!("Database")],
+        ),
+        (
+            "tags",
+            vec![
+                json!({}),
+                json!({"team": long(256)}),
+                json!({"team": long(257)}),
+                json!({"team": ""}),
+                json!({long(128): "a"}),
+                json!({long(129): "a"}),
+                json!({"": "a"}),
+                json!({"aws:team": "a"}),
+                json!({"team": 1}),
+                json!([]),
+                (0..51).map(|n| (format!("t{n}"), json!("x"))).collect(),
+            ],
+        ),
+        (
+            "templateBucket",
+            vec![json!("a.b-c"), json!("ab"), json!("Abc"), json!("abc-")],
+        ),
+        ("create", vec![json!(true), json!(false), json!("true")]),
+        ("cluster", vec![json!("test")]),
+    ];
+    keys.into_iter()
+        .flat_map(|(key, values)| values.into_iter().map(move |value| (key, value)))
+        .collect()
+}
+
 /// A document near a valid one: some keys replaced by anything that a person might write.
 fn near_documents() -> impl Strategy<Value = Value> {
     let odd = prop_oneof![
@@ -98,6 +189,7 @@ fn near_documents() -> impl Strategy<Value = Value> {
         Just(json!({"web": "/web/image"})),
         Just(json!({"web": "a b"})),
         Just(json!({"web": 7})),
+        Just(json!(true)),
     ];
     let key = prop_oneof![
         Just("targets"),
@@ -121,11 +213,25 @@ fn near_documents() -> impl Strategy<Value = Value> {
         Just("environment"),
         Just("after"),
         Just("publishImage"),
+        Just("stack"),
         Just("unheardOf"),
     ];
-    let edits = proptest::collection::vec((any::<bool>(), any::<bool>(), key, odd), 0..4);
-    edits.prop_map(|edits| {
+    let target = prop_oneof![
+        Just(json!({"service": "web", "cluster": "test"})),
+        Just(json!({"task": "migrate", "like": "web", "cluster": "test"})),
+        Just(
+            json!({"stack": "web", "template": "Build::service.yaml", "create": true,
+                    "imageParameters": {"web": "Image"}, "parameters": {"Cpu": "512"}})
+        ),
+    ];
+    let anything = (any::<bool>(), any::<bool>(), key, odd);
+    let of_a_stack =
+        proptest::sample::select(of_a_stack()).prop_map(|(key, value)| (true, false, key, value));
+    let edit = prop_oneof![anything, of_a_stack];
+    let edits = proptest::collection::vec(edit, 0..4);
+    (target, edits).prop_map(|(target, edits)| {
         let mut document = file();
+        document["targets"] = json!([target]);
         for (in_target, remove, key, value) in edits {
             let object = if in_target {
                 document.pointer_mut("/targets/0")
@@ -153,6 +259,9 @@ fn only_the_door_knows(wrong: &str) -> bool {
         "must together be",
         "another \"name\"",
         "the same service",
+        "the same stack",
+        "since there is none to keep",
+        "and so does",
         "no target is named",
         "the target itself",
         "in a circle",

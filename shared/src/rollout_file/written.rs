@@ -5,12 +5,17 @@
     reason = "the fields exist for the schemas generated from them"
 )]
 
+mod service_and_task;
+mod stack;
+
 use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
 use crate::names::{Region, RoleArn};
+use service_and_task::{ServiceTarget, TaskTarget};
+use stack::StackTarget;
 
 /// Keys of a rollout file.
 pub const ROLLOUT_FILE_KEYS: &[&str] = &[
@@ -52,6 +57,24 @@ pub const TASK_TARGET_KEYS: &[&str] = &[
     "role",
     "externalId",
     "taskDefinition",
+];
+/// Keys of a stack target.
+pub const STACK_TARGET_KEYS: &[&str] = &[
+    "stack",
+    "template",
+    "parameters",
+    "imageParameters",
+    "capabilities",
+    "cloudFormationRole",
+    "allowReplacement",
+    "tags",
+    "templateBucket",
+    "create",
+    "name",
+    "after",
+    "region",
+    "role",
+    "externalId",
 ];
 
 const PLACE: &str = "^[A-Za-z0-9_-]{1,100}::[\\s\\S]+$";
@@ -107,7 +130,8 @@ struct RolloutFile {
     /// `imagedefinitions.json` of the first input artifact that has it.
     #[schemars(with = "Places", default)]
     images: Option<Places>,
-    /// The task definition as `Artifact::path`; without one, the running one is edited.
+    /// The task definition as `Artifact::path`, for services and tasks; without one, the running one
+    /// is edited.
     #[schemars(regex(pattern = PLACE), with = "String", default)]
     task_definition: Option<String>,
     /// Minutes without progress until the rollout has failed.
@@ -120,13 +144,13 @@ struct RolloutFile {
     #[schemars(range(min = 1, max = 1260), with = "u32", default = "half_an_hour")]
     rollback_minutes: u32,
     /// What a failure leaves behind: `rollback` (the version that served before) or `stop`
-    /// (whatever ECS leaves).
+    /// (whatever ECS or CloudFormation leaves).
     #[schemars(default)]
     on_failure: OnFailure,
     /// Exceptions from what is refused by default, each written as the refusal names it: an ARN or
     /// image repository of another account or region, `awslogs-region=…`, `desiredCountZero`,
-    /// `stackOwned`, `floatingTag`; `exitAtStart` leaves containers that exit at their start to ECS's circuit
-    /// breaker.
+    /// `stackOwned`, `floatingTag`, `callersRights`; `exitAtStart` leaves containers that exit at
+    /// their start to ECS's circuit breaker.
     #[schemars(inner(length(min = 1)), with = "Vec<String>", default)]
     allow: Vec<String>,
     /// SSM parameters that receive the live image, by the name of the container: for Terraform and
@@ -172,96 +196,13 @@ struct Published(BTreeMap<String, Parameter>);
 #[derive(JsonSchema)]
 struct Parameter(#[schemars(regex(pattern = "^[A-Za-z0-9._/-]{1,1011}$"))] String);
 
-/// A service or a one-off task.
+/// A service, a one-off task or a stack.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Target {
     Service(ServiceTarget),
     Task(TaskTarget),
-}
-
-/// An ECS service.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", deny_unknown_fields)]
-struct ServiceTarget {
-    /// The service's name.
-    #[schemars(regex(pattern = NAME))]
-    service: String,
-    /// The cluster's name.
-    #[schemars(regex(pattern = NAME))]
-    cluster: String,
-    /// What messages and `after` call it; default: the service's name.
-    #[schemars(regex(pattern = NAME), with = "String", default)]
-    name: Option<String>,
-    /// Names of the targets that have to serve, or have ended well, before this one begins.
-    #[schemars(with = "Names", default)]
-    after: Option<Names>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
-    region: Option<String>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String", default)]
-    role: Option<String>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = EXTERNAL_ID), with = "String", default)]
-    external_id: Option<String>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = PLACE), with = "String", default)]
-    task_definition: Option<String>,
-}
-
-/// A task that runs once with the release's images and has to end with exit code 0: a database
-/// migration, an acceptance test.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "camelCase", deny_unknown_fields)]
-struct TaskTarget {
-    /// What messages and `after` call it.
-    #[schemars(regex(pattern = NAME))]
-    task: String,
-    /// The service, in the same cluster, whose network, launch type and, without `taskDefinition`,
-    /// task definition it has.
-    #[schemars(regex(pattern = NAME))]
-    like: String,
-    /// What the container runs in the place of its own command.
-    #[schemars(with = "Vec<String>", default)]
-    command: Option<Vec<String>>,
-    /// The container that `command` and `environment` are for, and whose exit code counts;
-    /// default: the only one.
-    #[schemars(regex(pattern = NAME), with = "String", default)]
-    container: Option<String>,
-    /// Environment variables for the container, besides its own.
-    #[schemars(with = "BTreeMap<String, String>", default)]
-    environment: Option<BTreeMap<String, String>>,
-    /// The cluster's name.
-    #[schemars(regex(pattern = NAME))]
-    cluster: String,
-    /// What messages and `after` call it; default: `task`.
-    #[schemars(regex(pattern = NAME), with = "String", default)]
-    name: Option<String>,
-    /// Names of the targets that have to serve, or have ended well, before this one begins.
-    #[schemars(with = "Names", default)]
-    after: Option<Names>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = Region::PATTERN), with = "String", default)]
-    region: Option<String>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String", default)]
-    role: Option<String>,
-    /// As at the top, for this target.
-    #[schemars(regex(pattern = EXTERNAL_ID), with = "String", default)]
-    external_id: Option<String>,
-    /// As at the top, for this target; without one, the release's definition of the service named
-    /// by `like`.
-    #[schemars(regex(pattern = PLACE), with = "String", default)]
-    task_definition: Option<String>,
-}
-
-/// One name or several.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-enum Names {
-    One(#[schemars(regex(pattern = NAME))] String),
-    Several(#[schemars(inner(regex(pattern = NAME)))] Vec<String>),
+    Stack(StackTarget),
 }
 
 /// The JSON Schema of UserParameters.
@@ -300,6 +241,7 @@ mod tests {
         for (target, known) in [
             ("ServiceTarget", SERVICE_TARGET_KEYS),
             ("TaskTarget", TASK_TARGET_KEYS),
+            ("StackTarget", STACK_TARGET_KEYS),
         ] {
             assert_eq!(keys(&file["$defs"][target]), sorted(known));
         }

@@ -33,8 +33,8 @@ impl Configuration {
         }
         let parameters = texts(&file, "Parameters", &mut wrongs);
         let tags = texts(&file, "Tags", &mut wrongs);
-        for wrong in tags.iter().flat_map(|tags| wrong_tags(tags)) {
-            wrongs.push(format!("Tags{wrong}"));
+        for (at, wrong) in tags.iter().flat_map(|tags| wrong_tags(tags)) {
+            wrongs.push(format!("Tags{at}: {wrong}"));
         }
         if file.contains_key("StackPolicy") {
             wrongs.push(POLICY.to_owned());
@@ -84,25 +84,24 @@ pub fn text_of(value: &Value) -> Result<String, String> {
     ))
 }
 
-/// What is wrong with tags: each begins with the tag's key in the form `.key`, or with a colon when
-/// it is about all of them (bc:cloudformation Tag).
-pub fn wrong_tags(tags: &[(String, String)]) -> Vec<String> {
+/// What is wrong with tags: where among them, `.key` or nothing for all, and what (bc:cloudformation
+/// Tag).
+pub fn wrong_tags(tags: &[(String, String)]) -> Vec<(String, String)> {
+    let fits = |text: &str, most: usize| (1..=most).contains(&text.chars().count());
     let mut wrongs = Vec::new();
     for (key, value) in tags {
-        if !(1..=128).contains(&key.chars().count()) || key.starts_with("aws:") {
-            wrongs.push(format!(
-                ".{key}: a tag's key has 1 to 128 characters and does not begin with \"aws:\""
-            ));
+        if !fits(key, 128) || key.starts_with("aws:") {
+            let wrong = "a tag's key has 1 to 128 characters and does not begin with \"aws:\"";
+            wrongs.push((format!(".{key}"), wrong.to_owned()));
         }
-        if !(1..=256).contains(&value.chars().count()) {
-            wrongs.push(format!(".{key}: a tag's value has 1 to 256 characters"));
+        if !fits(value, 256) {
+            let wrong = "a tag's value has 1 to 256 characters";
+            wrongs.push((format!(".{key}"), wrong.to_owned()));
         }
     }
     if tags.len() > MOST_TAGS {
-        wrongs.push(format!(
-            ": must be at most {MOST_TAGS} tags, not {}",
-            tags.len()
-        ));
+        let wrong = format!("must be at most {MOST_TAGS} tags, not {}", tags.len());
+        wrongs.push((String::new(), wrong));
     }
     wrongs
 }
