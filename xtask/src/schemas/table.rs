@@ -16,7 +16,7 @@ pub(crate) fn put(text: &str, name: &str, table: &str) -> Result<String> {
 }
 
 /// The keys of a schema's top and, for a list of objects, of each entry: `targets[].service`. Where
-/// an entry is one kind or another, each key stands once, with the kind that requires it.
+/// an entry is one kind or another, each key stands once, with the kinds that require it.
 pub(crate) fn of(schema: &Value) -> String {
     let mut table = "| key | default | meaning |\n| --- | --- | --- |\n".to_owned();
     rows(&mut table, schema, &[("", schema)], "");
@@ -28,17 +28,18 @@ type Kind<'a> = (&'a str, &'a Value);
 
 fn rows(table: &mut String, schema: &Value, kinds: &[Kind<'_>], prefix: &str) {
     let mut told: Vec<&str> = Vec::new();
-    for (kind, object) in kinds {
+    for (_, object) in kinds {
         for (key, value) in object["properties"].as_object().into_iter().flatten() {
             if told.contains(&key.as_str()) {
                 continue;
             }
             told.push(key);
-            let everywhere = kinds.iter().all(|(_, object)| requires(object, key));
-            let default = match (everywhere, requires(object, key)) {
-                (true, _) => "required".to_owned(),
-                (false, true) => format!("required for a {kind}"),
-                (false, false) => default(&value["default"]),
+            let requiring = kinds.iter().filter(|(_, object)| requires(object, key));
+            let requiring: Vec<&str> = requiring.map(|(kind, _)| *kind).collect();
+            let default = match requiring.len() {
+                0 => default(&value["default"]),
+                all if all == kinds.len() => "required".to_owned(),
+                _ => format!("required for a {}", requiring.join(" or a ")),
             };
             let description = value["description"].as_str().unwrap_or_default();
             let meaning = description.replace('\n', " ").replace('|', "\\|");
@@ -79,6 +80,7 @@ fn follow<'a>(schema: &'a Value, reference: &'a Value) -> Option<Kind<'a>> {
     let kind = match name.strip_suffix("Target") {
         Some("Service") => "service",
         Some("Task") => "task",
+        Some("Stack") => "stack",
         _ => name,
     };
     Some((kind, schema.pointer(path)?))
@@ -122,27 +124,32 @@ mod tests {
     }
 
     #[test]
-    fn a_key_says_for_which_kind_it_is_required() {
+    fn a_key_says_for_which_kinds_it_is_required() {
         let kind = |key: &str, more: &str| {
-            json!({"properties": {"cluster": {"description": "C."}, key: {}, more: {}},
-                   "required": ["cluster", key]})
+            json!({"properties": {"region": {"description": "R."}, "cluster": {}, key: {}, more: {}},
+                   "required": ["region", "cluster", key]})
         };
         let schema = json!({
             "properties": {"targets": {"items": {"$ref": "#/$defs/Target"}}},
             "$defs": {
-                "Target": {"anyOf": [{"$ref": "#/$defs/ServiceTarget"}, {"$ref": "#/$defs/TaskTarget"}]},
+                "Target": {"anyOf": [{"$ref": "#/$defs/ServiceTarget"}, {"$ref": "#/$defs/TaskTarget"},
+                                     {"$ref": "#/$defs/StackTarget"}]},
                 "ServiceTarget": kind("service", "name"),
                 "TaskTarget": kind("task", "name"),
+                "StackTarget": {"properties": {"stack": {}, "region": {}},
+                                "required": ["stack", "region"]},
             },
         });
         let expected = "\
 | key | default | meaning |
 | --- | --- | --- |
 | `targets` |  |  |
-| `targets[].cluster` | required | C. |
+| `targets[].region` | required | R. |
+| `targets[].cluster` | required for a service or a task |  |
 | `targets[].service` | required for a service |  |
 | `targets[].name` |  |  |
 | `targets[].task` | required for a task |  |
+| `targets[].stack` | required for a stack |  |
 ";
         assert_eq!(of(&schema), expected);
     }
