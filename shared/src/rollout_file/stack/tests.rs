@@ -23,6 +23,7 @@ fn stack(target: Value) -> StackTarget {
     }
 }
 
+// rules: 3.6.3
 #[test]
 fn a_short_stack_target_takes_the_defaults() {
     let target = parse(json!({"stack": "web"})).unwrap();
@@ -96,7 +97,6 @@ fn a_long_stack_target_has_it_all() {
     assert!(target.create && target.template_bucket.is_some() && target.template.is_some());
 }
 
-// rules: 3.6.3
 #[test]
 fn everything_wrong_is_said_at_once_with_its_path() {
     let wrongs = parse(json!({
