@@ -1,7 +1,7 @@
 //! The rollout engine: [`State`] and [`advance`]. Pure; the functions carry out what it asks.
 //!
 //! Every target is looked at on its own: `service` and `traffic` on its way forward, `undo`
-//! on its way back, `task` for one-off tasks. Here they become one rollout: `after` orders
+//! on its way back, `task` for one-off tasks, `stack` for CloudFormation. Here they become one rollout: `after` orders
 //! them, the first failure turns all of them round, and success is one moment in which everything
 //! serves. In reading order: what AWS shows ([`seen`]), what is remembered ([`watch`]), how an
 //! attempt begins ([`start`]), how it goes on, why it fails ([`cause`]), what shows that it
@@ -14,6 +14,7 @@ pub mod proof;
 pub mod report;
 pub mod seen;
 mod service;
+pub mod stack;
 pub mod start;
 mod task;
 mod traffic;
@@ -75,7 +76,8 @@ pub enum Step {
 /// What is to be carried out for a target.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// Bring the service to its new revision, or start the task; once in an attempt.
+    /// Bring the service to its new revision, start the task, or execute the stack's change set;
+    /// once in an attempt.
     Begin,
     /// Read the service's stopped tasks.
     ReadStopped,
@@ -85,8 +87,8 @@ pub enum Action {
     ReadPlatforms(Vec<Image>),
     /// Read the newest service deployments.
     ReadRecent,
-    /// Read the service deployment that is watched.
-    ReadDeployment,
+    /// Read the service deployment that is watched, by the last part of its ARN.
+    ReadDeployment(String),
     /// Read the one-off task; while its id is unknown, the one that this attempt started.
     ReadTask,
     /// Read the last lines that a container wrote.
@@ -95,6 +97,18 @@ pub enum Action {
     GoBack(String),
     /// Stop the one-off task.
     StopTask,
+    /// Read what is in the stack, and its services.
+    ReadInside,
+    /// Read this of the service at this place in the stack.
+    Within(usize, Box<Action>),
+    /// Read the events of this nested stack, by its ARN.
+    ReadNested(String),
+    /// Give the stack's update up while it is under way.
+    GiveUp,
+    /// Bring the stack back to what it was, by a second change set.
+    Restore,
+    /// Delete the change set, which was never executed.
+    Discard,
 }
 
 /// How a rollout failed.
@@ -129,6 +143,8 @@ struct Scene<'a> {
     now: u64,
     /// Whether another target waits for this one.
     awaited: bool,
+    /// What makes the target's beginning idempotent, see [`token`].
+    token: String,
 }
 
 impl Scene<'_> {
@@ -169,19 +185,40 @@ pub fn advance(state: &mut State, seen: &[Seen], file: &RolloutFile, now: u64) -
     }
 }
 
-fn scene<'a>(
+/// What makes beginning target `n` idempotent, and says whose it is: 38 of 64 characters (CONTRACTS
+/// 3.5.21, 3.6.4).
+pub fn token(attempt: &str, n: usize) -> String {
+    format!("{attempt}-{n}")
+}
+
+/// What all looks of one round have in common.
+struct Round<'a> {
     file: &'a RolloutFile,
-    n: usize,
-    target: &'a Target,
+    attempt: String,
     started: u64,
     now: u64,
-) -> Scene<'a> {
-    Scene {
-        file,
-        target,
-        started,
-        now,
-        awaited: file.targets.iter().any(|other| other.after.contains(&n)),
+}
+
+impl<'a> Round<'a> {
+    fn of(state: &State, file: &'a RolloutFile, now: u64) -> Self {
+        Self {
+            file,
+            attempt: state.attempt.clone(),
+            started: state.started,
+            now,
+        }
+    }
+
+    fn scene(&self, n: usize, target: &'a Target) -> Scene<'a> {
+        let mut others = self.file.targets.iter();
+        Scene {
+            file: self.file,
+            target,
+            started: self.started,
+            now: self.now,
+            awaited: others.any(|other| other.after.contains(&n)),
+            token: token(&self.attempt, n),
+        }
     }
 }
 
@@ -254,8 +291,10 @@ pub enum Carried {
     Refused(Failure),
     /// The way back was asked for; the ARN of what it leads to.
     GoingBack(String),
-    /// The task is being stopped.
+    /// The task is being stopped, or the stack's way back was asked for.
     Stopping,
+    /// The change set is gone.
+    Discarded,
 }
 
 impl State {
@@ -323,6 +362,7 @@ impl State {
                 watch.phase = Phase::Back { asked: true };
             }
             Carried::Stopping => watch.phase = Phase::Back { asked: true },
+            Carried::Discarded => watch.deployment.clear(),
         }
     }
 }

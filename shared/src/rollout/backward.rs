@@ -2,7 +2,7 @@
 
 use super::seen::Seen;
 use super::watch::{Phase, Progress};
-use super::{Ending, Look, State, Step, Turn, actions, scene, shows, task, undo, waiting};
+use super::{Ending, Look, Round, State, Step, Turn, actions, shows, stack, task, undo, waiting};
 use crate::rollout_file::target::Kind;
 use crate::rollout_file::{OnFailure, RolloutFile};
 
@@ -34,21 +34,27 @@ pub(super) fn backward(
     turn: Turn,
     now: u64,
 ) -> Step {
-    let started = state.started;
+    let round = Round::of(state, file, now);
     let mut looks = Vec::new();
     for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
         let Some(watch) = state.targets.get_mut(n) else {
             continue;
         };
         // A delivery that was lost began it.
-        if watch.phase == Phase::Waiting && target.task().is_none() && shows(watch, seen) {
+        let scene = round.scene(n, target);
+        let began = match target.kind {
+            Kind::Service(_) => shows(watch, seen),
+            Kind::Stack(_) => stack::shows(seen, &scene.token),
+            Kind::Task(_) => false,
+        };
+        if watch.phase == Phase::Waiting && began {
             watch.phase = Phase::Back { asked: false };
         }
-        let scene = scene(file, n, target, started, now);
         let stop = file.on_failure == OnFailure::Stop;
         let unseen = seen.blind.is_some() && seen.service.status.is_empty();
         looks.push(match (&target.kind, watch.phase) {
             (Kind::Service(_), _) if unseen => undo::blinded(seen, &scene, turn.since),
+            (Kind::Stack(_), _) if seen.stack.is_none() => undo::blinded(seen, &scene, turn.since),
             (Kind::Task(_), _) if seen.blind.is_some() => undo::blinded(seen, &scene, turn.since),
             (Kind::Service(_), Phase::Waiting) if watch.progress.may_be_unseen(now) => {
                 Look::Wait("it may have been begun, and not show yet".into(), 50)
@@ -58,7 +64,7 @@ pub(super) fn backward(
             }
             (Kind::Service(_), _) => undo::back(watch, seen, &scene, turn.since),
             (Kind::Task(_), _) => task::back(watch, seen, &scene, turn, n, stop),
-            (Kind::Stack(_), _) => Look::Over(String::new()),
+            (Kind::Stack(_), _) => stack::back(watch, seen, &scene, turn.since),
         });
     }
     let actions = actions(&looks);

@@ -5,8 +5,8 @@ use super::proof::{self, Proof, Verdict};
 use super::seen::{Blind, Seen};
 use super::watch::{Phase, Watch};
 use super::{
-    Action, Look, Scene, State, Step, Turn, actions, scene, service, shows, task, undo, waiting,
-    waits_for,
+    Action, Look, Round, Scene, State, Step, Turn, actions, service, shows, stack, task, undo,
+    waiting, waits_for,
 };
 use crate::error::FailureKind;
 use crate::rollout_file::RolloutFile;
@@ -18,7 +18,7 @@ pub(super) fn forward(
     file: &RolloutFile,
     now: u64,
 ) -> Result<Step, Turn> {
-    let started = state.started;
+    let round = Round::of(state, file, now);
     let turn = |target, kind| Turn {
         since: now,
         target,
@@ -29,7 +29,7 @@ pub(super) fn forward(
         let Some(watch) = state.targets.get_mut(n) else {
             continue;
         };
-        let scene = scene(file, n, target, started, now);
+        let scene = round.scene(n, target);
         if let Some(blind) = &seen.blind {
             looks.push(blinded(watch, blind, &scene).map_err(|kind| turn(n, kind))?);
             continue;
@@ -39,11 +39,15 @@ pub(super) fn forward(
                 watch.phase = Phase::Forward;
                 service::forward(watch, seen, &scene)
             }
+            (Kind::Stack(_), Phase::Waiting) if stack::shows(seen, &scene.token) => {
+                watch.phase = Phase::Forward;
+                stack::forward(watch, seen, &scene)
+            }
             // Whether it may begin shows when all others were looked at.
             (_, Phase::Waiting) => Look::Wait(waits_for(file, target), 0),
             (Kind::Service(_), _) => service::forward(watch, seen, &scene),
             (Kind::Task(_), _) => task::forward(watch, seen, &scene),
-            (Kind::Stack(_), _) => Look::Wait(String::new(), 0),
+            (Kind::Stack(_), _) => stack::forward(watch, seen, &scene),
         };
         if let Look::Turn(kind) = look {
             return Err(turn(n, kind));
@@ -87,7 +91,7 @@ fn begin_what_may(
     looks: &mut [Look],
     now: u64,
 ) -> Result<(), Turn> {
-    let started = state.started;
+    let round = Round::of(state, file, now);
     let served: Vec<bool> = looks.iter().map(|look| *look == Look::Served).collect();
     for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
         let done = |before: &usize| served.get(*before).copied().unwrap_or_default();
@@ -108,19 +112,20 @@ fn begin_what_may(
             Some(&primary.task_definition) != watch.was.as_ref()
                 && primary.task_definition != watch.became
         });
-        if matches!(target.kind, Kind::Service(_)) && !target.after.is_empty() && changed {
+        if target.is_service() && !target.after.is_empty() && changed {
             watch.cause = Some(undo::overtaken_by(&seen.service));
             return Err(turn(FailureKind::RevisionOutOfSync));
         }
-        let scene = scene(file, n, target, started, now);
+        let scene = round.scene(n, target);
         if scene.is_late() {
             let why = watch.cause.take().map(|cause| format!(": {cause}"));
             let why = why.unwrap_or_default();
             watch.cause = Some(format!("it could not be begun: {}{why}", scene.too_late()));
             return Err(turn(FailureKind::JobFailed));
         }
-        // Asked for without an answer, it may show yet. A task's token makes asking again harmless.
-        let may_show = target.task().is_none() && watch.progress.may_be_unseen(now);
+        // Asked for without an answer, it may show yet. The token of a task or a stack makes asking
+        // again harmless.
+        let may_show = target.is_service() && watch.progress.may_be_unseen(now);
         if let Some(look) = looks.get_mut(n) {
             *look = if may_show {
                 Look::Wait("it may have been begun, and not show yet".into(), 1)
@@ -134,7 +139,7 @@ fn begin_what_may(
 
 /// Everything serves, as far as counts tell: the tasks have to say so, all in one look.
 fn prove(state: &mut State, seen: &[Seen], file: &RolloutFile, now: u64) -> Result<Step, Turn> {
-    let started = state.started;
+    let round = Round::of(state, file, now);
     let mut looks = Vec::new();
     let mut proofs = Vec::new();
     for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
@@ -145,12 +150,18 @@ fn prove(state: &mut State, seen: &[Seen], file: &RolloutFile, now: u64) -> Resu
             proofs.push(Proof::of_task(watch));
             continue;
         }
-        let verdict = match &seen.serving {
-            None => {
-                looks.push((n, Look::Do(Action::ReadServing)));
+        let scene = round.scene(n, target);
+        let verdict = match (&seen.stack, &seen.serving) {
+            (Some(stack), _) => stack::prove(watch, stack, &scene),
+            (None, Some(tasks)) => Ok(proof::verdict(watch, seen, tasks)),
+            (None, None) => Err(Action::ReadServing),
+        };
+        let verdict = match verdict {
+            Ok(verdict) => verdict,
+            Err(action) => {
+                looks.push((n, Look::Do(action)));
                 continue;
             }
-            Some(tasks) => proof::verdict(watch, seen, tasks),
         };
         match verdict {
             Verdict::Proven(proof) => proofs.push(proof),
@@ -158,7 +169,6 @@ fn prove(state: &mut State, seen: &[Seen], file: &RolloutFile, now: u64) -> Resu
                 looks.push((n, Look::Do(Action::ReadPlatforms(images))));
             }
             Verdict::NotYet(text) => {
-                let scene = scene(file, n, target, started, now);
                 if scene.is_late() {
                     watch.cause = Some(format!("{text} ({})", scene.too_late()));
                     return Err(Turn {

@@ -1,7 +1,7 @@
 //! What serves now: read from the tasks, compared with what was released (CONTRACTS 3.5.14,
 //! 3.5.29).
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::seen::{Seen, Task};
 use super::watch::Watch;
@@ -22,6 +22,19 @@ pub struct Proof {
     pub images: Vec<Served>,
     /// What a reader should know besides.
     pub notes: Vec<String>,
+    /// Of a stack: what each of its services showed.
+    pub services: Vec<OfService>,
+}
+
+/// What a service of a stack showed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OfService {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The service's name.
+    pub service: String,
+    /// As of a service target.
+    pub proof: Proof,
 }
 
 /// An image that serves.
@@ -114,6 +127,7 @@ pub fn verdict(watch: &Watch, seen: &Seen, tasks: &[Task]) -> Verdict {
         running: u32::try_from(ours.len()).unwrap_or(u32::MAX),
         notes: with_notes(notes, desired, &images),
         images,
+        services: Vec::new(),
     })
 }
 
@@ -142,36 +156,89 @@ impl Proof {
             running: 0,
             images: Vec::new(),
             notes: Vec::new(),
+            services: Vec::new(),
         }
+    }
+
+    /// A stack whose services serve what it says.
+    pub fn of_stack(watch: &Watch, services: Vec<OfService>) -> Self {
+        let mut proof = Self {
+            task_definition: String::new(),
+            deployment: watch.deployment.clone(),
+            running: 0,
+            images: Vec::new(),
+            notes: Vec::new(),
+            services: Vec::new(),
+        };
+        if services.is_empty() {
+            let note = "the stack has no ECS service: that CloudFormation finished is all that is \
+                        proven";
+            proof.notes.push(note.to_owned());
+        }
+        let arns: Vec<&str> = services
+            .iter()
+            .map(|one| one.proof.task_definition.as_str())
+            .collect();
+        proof.task_definition = arns.join(",");
+        for OfService { proof: of_one, .. } in &services {
+            proof.running += of_one.running;
+            proof.images.extend(of_one.images.iter().cloned());
+            proof.notes.extend(of_one.notes.iter().cloned());
+        }
+        proof.services = services;
+        proof
     }
 
     /// For the output variable `Proof` and for records.
     pub fn to_json(&self, target: &Target, account: &str, watch: &Watch, now: u64) -> Value {
         let mut proof = json!({
             "name": target.name,
-            "cluster": target.cluster,
             "region": target.region.as_str(),
             "account": account,
-            "taskDefinition": self.task_definition,
         });
         let more = match &target.kind {
-            Kind::Service(service) => json!({
-                "service": service,
-                "was": watch.was.as_deref().map(short),
-                "deployment": self.deployment,
-                "running": self.running,
-                "images": self.images.iter().map(|served| json!({
-                    "container": served.container, "image": served.image, "digest": served.digest,
-                })).collect::<Vec<_>>(),
+            Kind::Service(service) => {
+                let mut shown = self.shown(&target.cluster, service);
+                shown.insert("was".to_owned(), watch.was.as_deref().map(short).into());
+                shown.insert("servedAt".to_owned(), now.into());
+                Value::Object(shown)
+            }
+            Kind::Task(_) => json!({
+                "cluster": target.cluster,
+                "taskDefinition": self.task_definition,
+                "task": self.deployment,
+                "exitCode": 0,
+            }),
+            Kind::Stack(stack) => json!({
+                "stack": stack.stack,
+                "changeSet": watch.became,
+                "services": self.services.iter()
+                    .map(|one| one.proof.shown(&one.cluster, &one.service))
+                    .collect::<Vec<_>>(),
                 "servedAt": now,
             }),
-            Kind::Task(_) => json!({"task": self.deployment, "exitCode": 0}),
-            Kind::Stack(_) => json!({}),
         };
         if let (Value::Object(proof), Value::Object(more)) = (&mut proof, more) {
             proof.extend(more);
         }
         proof
+    }
+
+    /// What a service serves.
+    fn shown(&self, cluster: &str, service: &str) -> Map<String, Value> {
+        let images = self.images.iter().map(|served| {
+            json!({"container": served.container, "image": served.image, "digest": served.digest})
+        });
+        let shown = [
+            ("cluster", json!(cluster)),
+            ("service", json!(service)),
+            ("taskDefinition", json!(self.task_definition)),
+            ("deployment", json!(self.deployment)),
+            ("running", json!(self.running)),
+            ("images", images.collect()),
+        ];
+        let shown = shown.into_iter();
+        shown.map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 

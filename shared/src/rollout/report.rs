@@ -55,6 +55,7 @@ pub fn success(
         ([target], [watch], [proof]) => {
             let how = match (&target.0.kind, &watch.was) {
                 (Kind::Task(_), _) => format!("after {seconds} s"),
+                (Kind::Stack(_), _) if !watch.unchanged => format!("after {seconds} s"),
                 _ if watch.unchanged => "as before; nothing was changed".to_owned(),
                 (_, Some(was)) => format!("was {}, after {seconds} s", short(was)),
                 (_, None) => format!("after {seconds} s"),
@@ -67,6 +68,7 @@ pub fn success(
                 .map(|(((target, _), watch), proof)| {
                     let was = match &watch.was {
                         _ if watch.unchanged => ", as before".to_owned(),
+                        Some(_) if target.stack().is_some() => String::new(),
                         Some(was) => format!(", was {}", short(was)),
                         None => String::new(),
                     };
@@ -103,7 +105,21 @@ fn does(target: &Target, proof: &Proof) -> String {
     match target.kind {
         Kind::Service(_) => format!("serves {what} ({})", tasks(proof.running)),
         Kind::Task(_) => format!("ended with exit code 0 ({what})"),
-        Kind::Stack(_) => String::new(),
+        Kind::Stack(_) => {
+            let each = proof.services.iter().map(|one| {
+                let what = short(&one.proof.task_definition);
+                format!(
+                    "service {} serves {what} ({})",
+                    one.service,
+                    tasks(one.proof.running)
+                )
+            });
+            let each: Vec<String> = each.collect();
+            match each.as_slice() {
+                [] => "is updated".to_owned(),
+                _ => each.join(", "),
+            }
+        }
     }
 }
 
@@ -216,6 +232,14 @@ fn fate(target: &Target, watch: &Watch, now: &str) -> String {
     let became = short(&watch.became);
     if target.task().is_some() {
         return format!("(task, {became}) is {now}");
+    }
+    if target.stack().is_some() {
+        return match (&watch.was, watch.phase) {
+            _ if watch.unchanged => format!("was not changed, and is {now}"),
+            (_, Phase::Waiting) => format!("was not changed, and is {now}"),
+            (Some(was), _) => format!("was as of {was}, became {became}, and is now {now}"),
+            (None, _) => format!("was not there, became {became}, and is now {now}"),
+        };
     }
     let was = watch.was.as_deref().map_or("unknown", short);
     if watch.phase == Phase::Waiting || watch.unchanged {

@@ -67,6 +67,25 @@ pub(super) fn forward(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look
     Look::Wait(text, u8::try_from(percent).unwrap_or(95))
 }
 
+/// What explains why the service does not come up: something to read first, or a cause that waiting
+/// cannot mend. None while there is nothing, or nothing decisive.
+pub(super) fn cause_of(
+    watch: &mut Watch,
+    seen: &Seen,
+    scene: &Scene<'_>,
+    primary: &Deployment,
+) -> Option<Look> {
+    if seen.stopped.is_some() {
+        watch.asked_stopped = scene.now;
+    }
+    if let Err(look) = look_for_the_cause(watch, seen, scene) {
+        return Some(look);
+    }
+    let incomplete = primary.running < seen.service.desired;
+    may_ask_for_stopped(watch, seen, scene, primary, incomplete)
+        .then_some(Look::Do(Action::ReadStopped))
+}
+
 /// Takes the first cause in that stopped tasks show, with the last lines of its log. One that
 /// waiting cannot mend turns the rollout round at once.
 fn look_for_the_cause(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Result<(), Look> {
@@ -101,6 +120,14 @@ fn not_primary(watch: &mut Watch, seen: &Seen, primary: &Deployment, scene: &Sce
         return Look::Turn(FailureKind::RevisionOutOfSync);
     }
     turn(watch, seen, scene, None)
+}
+
+/// Whether ECS calls a deployment finished.
+pub(super) fn is_finished(deployment: &Deployment) -> bool {
+    matches!(
+        deployment.state,
+        RolloutState::Completed | RolloutState::None
+    )
 }
 
 /// Invariant 2 without the tasks: PRIMARY is ours, finished, complete and alone.

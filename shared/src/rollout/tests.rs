@@ -6,6 +6,7 @@ mod model;
 mod regressions;
 mod rolling;
 mod several;
+mod stack;
 mod task;
 mod traffic;
 mod traffic_undo;
@@ -133,7 +134,7 @@ impl Is {
             | (Self::ReadStopped, Next::Do(Action::ReadStopped))
             | (Self::ReadServing, Next::Do(Action::ReadServing))
             | (Self::ReadRecent, Next::Do(Action::ReadRecent))
-            | (Self::ReadDeployment, Next::Do(Action::ReadDeployment))
+            | (Self::ReadDeployment, Next::Do(Action::ReadDeployment(_)))
             | (Self::ReadTask, Next::Do(Action::ReadTask))
             | (Self::ReadLog, Next::Do(Action::ReadLog(_)))
             | (Self::StopTask, Next::Do(Action::StopTask))

@@ -58,7 +58,7 @@ pub(super) fn forward(
         }
     }
     let Some(deployment) = &seen.deployment else {
-        return Look::Do(Action::ReadDeployment);
+        return Look::Do(Action::ReadDeployment(watch.deployment.clone()));
     };
     let Some(deployment) = deployment else {
         if scene.is_late() {

@@ -38,6 +38,33 @@ pub const NATURAL: [Natural; 2] = [
     },
 ];
 
+/// A type, and its properties that refer to what is replaced, and are themselves changed in place.
+#[derive(Debug)]
+pub struct InPlace {
+    /// The type.
+    pub kind: &'static str,
+    /// Properties with "Update requires: No interruption".
+    pub properties: &'static [&'static str],
+    /// The page of the CloudFormation guide that says so.
+    pub source: &'static str,
+}
+
+/// Where a change set may say `Conditional`, only because the new value is not known before the
+/// update: a replacement of these resources for these properties does not exist. What a nested stack
+/// does to its own resources stands in its own change set.
+pub const IN_PLACE: [InPlace; 2] = [
+    InPlace {
+        kind: "AWS::ECS::Service",
+        properties: &["TaskDefinition", "DesiredCount", "DeploymentConfiguration"],
+        source: "cfn:aws-resource-ecs-service.md",
+    },
+    InPlace {
+        kind: "AWS::CloudFormation::Stack",
+        properties: &["Parameters", "TemplateURL", "Tags"],
+        source: "cfn:aws-properties-stack.md",
+    },
+];
+
 /// A finding for each resource that would be removed or replaced, or might be, and that `allow` does
 /// not name.
 pub fn refused(changes: &[Change], allow: &[String]) -> Vec<String> {
@@ -93,6 +120,7 @@ fn danger(change: &Change) -> Option<&'static str> {
         {
             None
         }
+        ("Modify", "Conditional") if in_place(change) && matches!(policy, Policy::Untold) => None,
         ("Modify", "True") => Some("would be replaced"),
         ("Modify", "Conditional") => {
             Some("might be replaced: CloudFormation decides that only while it updates")
@@ -108,6 +136,18 @@ fn danger(change: &Change) -> Option<&'static str> {
 
 fn natural(change: &Change) -> bool {
     NATURAL.iter().any(|natural| natural.kind == change.kind)
+}
+
+/// Whether all that asks for the change is changed in place.
+fn in_place(change: &Change) -> bool {
+    let known = IN_PLACE.iter().find(|known| known.kind == change.kind);
+    known.is_some_and(|known| {
+        let of_it = |cause: &String| {
+            let property = cause.strip_prefix("property ");
+            property.is_some_and(|property| known.properties.contains(&property))
+        };
+        !change.causes.is_empty() && change.causes.iter().all(of_it)
+    })
 }
 
 /// What becomes of the resource that there is.

@@ -1,5 +1,7 @@
 //! Images into task definitions: by the names of containers, and into placeholders.
 
+use std::borrow::{Borrow, BorrowMut};
+
 use serde_json::Value;
 
 use super::TaskDefinition;
@@ -7,10 +9,12 @@ use crate::rollout_file::images::{Image, ImageFile};
 
 /// Puts images into the containers they name, and into placeholders `<IMAGE1_NAME>`, of all
 /// definitions of a rollout. Nothing else changes. A definition ignores the names of others, but
-/// every name has to be of some use. The error is everything that does not fit.
-pub fn put_images(
-    definitions: &mut [TaskDefinition],
+/// every name has to be of some use: here, or as one of the images `elsewhere`. The error is
+/// everything that does not fit.
+pub fn put_images<D: BorrowMut<TaskDefinition>>(
+    definitions: &mut [D],
     files: &[ImageFile],
+    elsewhere: &[Image],
 ) -> Result<(), Vec<String>> {
     let mut wrongs = Vec::new();
     let mut details = 0;
@@ -28,14 +32,15 @@ pub fn put_images(
             ImageFile::Detail(image) => {
                 details += 1;
                 let placeholder = format!("<IMAGE{details}_NAME>");
-                wrongs.extend(fill(definitions, &placeholder, image).err());
+                let taken = elsewhere.contains(image);
+                wrongs.extend(fill(definitions, &placeholder, image, taken).err());
             }
         }
     }
     for (name, image) in named {
-        let mut used = false;
+        let mut used = elsewhere.contains(image);
         for definition in definitions.iter_mut() {
-            used |= definition.put_image(name, image);
+            used |= definition.borrow_mut().put_image(name, image);
         }
         if !used {
             wrongs.push(format!(
@@ -45,7 +50,7 @@ pub fn put_images(
         }
     }
     for definition in definitions.iter() {
-        for (name, image) in definition.images() {
+        for (name, image) in definition.borrow().images() {
             if Image::parse(image).is_none() {
                 let wrong = format!("container {name:?} has the image {image:?}, which is none");
                 if !wrongs.contains(&wrong) {
@@ -61,14 +66,17 @@ pub fn put_images(
     }
 }
 
-/// One image by its place: a placeholder, or the only container that there is.
-fn fill(
-    definitions: &mut [TaskDefinition],
+/// One image by its place: a placeholder, or, unless it is `taken` elsewhere, the only container that
+/// there is.
+fn fill<D: BorrowMut<TaskDefinition>>(
+    definitions: &mut [D],
     placeholder: &str,
     image: &Image,
+    taken: bool,
 ) -> Result<(), String> {
-    let mut used = false;
+    let mut used = taken;
     for definition in definitions.iter_mut() {
+        let definition = definition.borrow_mut();
         let held: Vec<String> = definition
             .images()
             .iter()
@@ -83,13 +91,14 @@ fn fill(
         return Ok(());
     }
     let all = containers(definitions);
-    let family = definitions.first().map(|first| first.family().to_owned());
+    let family = definitions.first();
+    let family = family.map(|first| first.borrow().family().to_owned());
     let one_family = definitions
         .iter()
-        .all(|definition| Some(definition.family()) == family.as_deref());
+        .all(|definition| Some(definition.borrow().family()) == family.as_deref());
     if let ([only], true) = (all.as_slice(), one_family) {
         for definition in definitions {
-            definition.put_image(only, image);
+            definition.borrow_mut().put_image(only, image);
         }
         return Ok(());
     }
@@ -102,9 +111,10 @@ fn fill(
 }
 
 /// The names of all containers, each once.
-fn containers(definitions: &[TaskDefinition]) -> Vec<String> {
+fn containers<D: BorrowMut<TaskDefinition>>(definitions: &[D]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for name in definitions.iter().flat_map(TaskDefinition::containers) {
+    let definitions = definitions.iter().map(Borrow::borrow);
+    for name in definitions.flat_map(TaskDefinition::containers) {
         if !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

@@ -40,6 +40,7 @@ fn everything_but_the_nine_read_only_fields_is_registered_again() {
     put_images(
         std::slice::from_mut(&mut definition),
         &definitions(&[("web", "r/web:v2")]),
+        &[],
     )
     .unwrap();
     insta::assert_json_snapshot!(
@@ -79,6 +80,7 @@ fn a_name_that_no_container_has_is_refused_with_those_that_exist() {
     let wrongs = put_images(
         std::slice::from_mut(&mut definition),
         &definitions(&[("wbe", "r/web:v2")]),
+        &[],
     )
     .unwrap_err();
     assert!(
@@ -87,7 +89,7 @@ fn a_name_that_no_container_has_is_refused_with_those_that_exist() {
     );
     let twice = [definitions(&[("web", "a")]), definitions(&[("web", "b")])].concat();
     assert!(
-        put_images(std::slice::from_mut(&mut definition), &twice)
+        put_images(std::slice::from_mut(&mut definition), &twice, &[])
             .unwrap_err()
             .join("")
             .contains("two image files")
@@ -99,26 +101,34 @@ fn placeholders_are_filled_and_none_is_left_over() {
     let file = br#"{"family":"web","containerDefinitions":[{"name":"a","image":"<IMAGE1_NAME>"},{"name":"b","image":"<IMAGE2_NAME>"}]}"#;
     let detail = |image| ImageFile::Detail(Image::parse(image).unwrap());
     let mut definition = TaskDefinition::from_file(file).unwrap();
-    let wrongs = put_images(&mut [definition.clone()], &[detail("r/a:1")]).unwrap_err();
+    let wrongs = put_images(&mut [definition.clone()], &[detail("r/a:1")], &[]).unwrap_err();
     assert!(wrongs.join("").contains("<IMAGE2_NAME>"), "{wrongs:?}");
     put_images(
         std::slice::from_mut(&mut definition),
         &[detail("r/a:1"), detail("r/b:2")],
+        &[],
     )
     .unwrap();
     assert_eq!(definition.images(), [("a", "r/a:1"), ("b", "r/b:2")]);
     // Without a placeholder, one image can mean one container only.
-    assert!(put_images(std::slice::from_mut(&mut definition), &[detail("r/c:1")]).is_err());
+    assert!(
+        put_images(
+            std::slice::from_mut(&mut definition),
+            &[detail("r/c:1")],
+            &[]
+        )
+        .is_err()
+    );
     // Nor can it in two definitions of one container each.
     let one = |family: &str| {
         let container = json!({"name": family, "image": "old"});
         let file = json!({"family": family, "containerDefinitions": [container]});
         TaskDefinition::from_file(file.to_string().as_bytes()).unwrap()
     };
-    assert!(put_images(&mut [one("a"), one("b")], &[detail("r/c:1")]).is_err());
+    assert!(put_images(&mut [one("a"), one("b")], &[detail("r/c:1")], &[]).is_err());
     let single = br#"{"family":"web","containerDefinitions":[{"name":"a","image":"old"}]}"#;
     let mut single = TaskDefinition::from_file(single).unwrap();
-    put_images(std::slice::from_mut(&mut single), &[detail("r/c:1")]).unwrap();
+    put_images(std::slice::from_mut(&mut single), &[detail("r/c:1")], &[]).unwrap();
     assert_eq!(single.images(), [("a", "r/c:1")]);
 }
 
@@ -198,10 +208,10 @@ fn of_several_definitions_each_takes_the_images_that_it_has_containers_for() {
     };
     let mut both = [one("web", "web"), one("api", "api")];
     let images = definitions(&[("web", "r/web:2"), ("api", "r/api:2"), ("side", "r/side:2")]);
-    put_images(&mut both, &images).unwrap();
+    put_images(&mut both, &images, &[]).unwrap();
     assert_eq!(both[0].images(), [("web", "r/web:2"), ("side", "r/side:2")]);
     assert_eq!(both[1].images(), [("api", "r/api:2"), ("side", "r/side:2")]);
-    let wrongs = put_images(&mut both, &definitions(&[("wbe", "r/web:2")])).unwrap_err();
+    let wrongs = put_images(&mut both, &definitions(&[("wbe", "r/web:2")]), &[]).unwrap_err();
     assert_eq!(
         wrongs,
         ["no container is named \"wbe\"; there are: web, side, api"]

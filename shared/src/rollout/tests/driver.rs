@@ -147,6 +147,7 @@ impl Delivery {
                     .blind(n, call::DESCRIBE)
                     .map_or(Ok(Service::default()), Err),
                 Kind::Task(_) => Ok(Service::default()),
+                Kind::Stack(_) => unreachable!("this model is ECS's"),
             };
             let mut sight = Seen::default();
             match service {
@@ -163,7 +164,6 @@ impl Delivery {
             let mut wrote = false;
             for (n, action) in actions {
                 let sight = &mut seen[n];
-                let watch = &state.targets[n];
                 match action {
                     Action::ReadStopped => {
                         take(ecs.stopped(n), &mut sight.stopped, &mut sight.blind)
@@ -172,8 +172,8 @@ impl Delivery {
                         take(ecs.serving(n), &mut sight.serving, &mut sight.blind)
                     }
                     Action::ReadRecent => take(ecs.recent(n), &mut sight.recent, &mut sight.blind),
-                    Action::ReadDeployment => {
-                        let found = ecs.deployment(n, &watch.deployment);
+                    Action::ReadDeployment(id) => {
+                        let found = ecs.deployment(n, &id);
                         take(found, &mut sight.deployment, &mut sight.blind);
                     }
                     Action::ReadTask => take(ecs.task(n), &mut sight.task, &mut sight.blind),
@@ -185,6 +185,7 @@ impl Delivery {
                             state.carried_out(n, carried, file, ecs.now);
                         }
                     }
+                    of_a_stack => unreachable!("{of_a_stack:?}: this model is ECS's"),
                 }
             }
             if wrote {

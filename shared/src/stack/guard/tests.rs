@@ -176,6 +176,50 @@ fn the_way_back_removes_what_the_release_added_and_nothing_else() {
 }
 
 #[test]
+fn a_reference_to_what_is_replaced_replaces_nothing_itself() {
+    let because = |text: &str, causes: &[&str]| Change {
+        causes: causes.iter().map(|cause| (*cause).to_owned()).collect(),
+        ..change(text)
+    };
+    let service = "Modify Service ECS::Service Conditional";
+    for (change, refused_ones) in [
+        (because(service, &["property TaskDefinition"]), 0),
+        (
+            because(service, &["property TaskDefinition", "property Cluster"]),
+            1,
+        ),
+        (because(service, &[]), 1),
+        (
+            because(
+                "Modify Service ECS::Service True",
+                &["property TaskDefinition"],
+            ),
+            1,
+        ),
+        (
+            because(
+                "Modify App CloudFormation::Stack Conditional",
+                &["property Parameters"],
+            ),
+            0,
+        ),
+        (
+            because(
+                "Modify Database RDS::DBInstance Conditional",
+                &["property Parameters"],
+            ),
+            1,
+        ),
+    ] {
+        assert_eq!(
+            refused(std::slice::from_ref(&change), &[]).len(),
+            refused_ones,
+            "{change:?}"
+        );
+    }
+}
+
+#[test]
 fn each_natural_type_has_a_reason_and_a_source() {
     for (n, natural) in NATURAL.iter().enumerate() {
         assert!(natural.kind.starts_with("AWS::"));

@@ -1,0 +1,249 @@
+//! The ECS services in a stack: each has to serve what the stack says, by invariant 2. After
+//! UPDATE_COMPLETE ECS may still go back by itself: alarms, a bake time, a person (CONTRACTS 3.6.10).
+
+use super::super::proof::{OfService, Proof, Verdict, verdict};
+use super::super::seen::stack::{InService, Inside, StackSeen};
+use super::super::seen::{Deployment, Seen};
+use super::super::service;
+use super::super::watch::{Phase, Progress, Watch};
+use super::super::{Action, Look, Scene};
+use super::{FINISHED, SERVICE, TASK_DEFINITION, within};
+use crate::error::FailureKind;
+use crate::names::short;
+
+/// One look at the services of a stack that was updated at `since`, seconds since the epoch.
+pub(super) fn forward(watch: &mut Watch, stack: &StackSeen, scene: &Scene<'_>, since: u64) -> Look {
+    let Some(inside) = &stack.inside else {
+        return Look::Do(Action::ReadInside);
+    };
+    let mut texts = Vec::new();
+    let mut percents = 0;
+    let mut balance = FINISHED;
+    let mut settled = true;
+    for (place, one) in inside.services.iter().enumerate() {
+        let mut part = part(watch, stack, inside, one, scene, since);
+        let look = service::forward(&mut part, &one.seen, scene);
+        take_over(watch, &part, one);
+        match look {
+            Look::Do(action) => return within(place, action),
+            Look::Turn(kind) => return Look::Turn(kind),
+            Look::Wait(text, percent) => {
+                settled &= part.progress.at >= scene.now && is_complete(&one.seen);
+                texts.push(format!("service {}: {text}", one.name));
+                percents += u32::from(percent);
+            }
+            Look::Served | Look::Over(_) => percents += 100,
+        }
+        balance += part.progress.balance;
+    }
+    if texts.is_empty() {
+        if scene.awaited {
+            watch.phase = Phase::Served;
+        }
+        return Look::Served;
+    }
+    watch.progress.take(balance, scene.now);
+    // With all tasks running, what is left is draining and baking: that is ECS's to time.
+    if settled {
+        watch.progress.at = scene.now;
+    }
+    if scene.has_stalled(watch) {
+        let first = watch.cause.take().map(|cause| format!(": {cause}"));
+        let first = first.unwrap_or_default();
+        watch.cause = Some(format!("{}; {}{first}", scene.stalled(), texts.join("; ")));
+        return Look::Turn(FailureKind::JobFailed);
+    }
+    let count = u32::try_from(inside.services.len()).unwrap_or(1).max(1);
+    let percent = 60 + percents * 39 / (100 * count);
+    Look::Wait(texts.join("; "), u8::try_from(percent).unwrap_or(99))
+}
+
+fn is_complete(seen: &Seen) -> bool {
+    let primary = seen.service.primary();
+    primary.is_some_and(|primary| primary.running >= seen.service.desired)
+}
+
+/// While CloudFormation waits for a service, its stopped tasks tell what it waits for.
+pub(super) fn while_cloudformation_waits(
+    watch: &mut Watch,
+    stack: &StackSeen,
+    scene: &Scene<'_>,
+) -> Option<Look> {
+    let waits = stack
+        .events
+        .iter()
+        .find(|event| event.token == scene.token && event.kind == SERVICE)
+        .is_some_and(|newest| newest.status.ends_with("_IN_PROGRESS"));
+    if !waits {
+        return None;
+    }
+    let Some(inside) = &stack.inside else {
+        return Some(Look::Do(Action::ReadInside));
+    };
+    for (place, one) in inside.services.iter().enumerate() {
+        let Some(primary) = one.seen.service.primary() else {
+            continue;
+        };
+        if !is_new(stack, &primary.task_definition, scene) {
+            continue;
+        }
+        let mut part = part(watch, stack, inside, one, scene, scene.now);
+        let found = service::cause_of(&mut part, &one.seen, scene, primary);
+        take_over(watch, &part, one);
+        match found {
+            Some(Look::Do(action)) => return Some(within(place, action)),
+            Some(look) => return Some(look),
+            None => {}
+        }
+    }
+    None
+}
+
+/// Whether our operation made this task definition.
+fn is_new(stack: &StackSeen, task_definition: &str, scene: &Scene<'_>) -> bool {
+    stack.events.iter().any(|event| {
+        event.kind == TASK_DEFINITION
+            && event.token == scene.token
+            && event.physical == task_definition
+            && matches!(
+                event.status.as_str(),
+                "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS"
+            )
+    })
+}
+
+/// What is watched of one service: the stack's watch, as if it were the service's own.
+fn part(
+    watch: &Watch,
+    stack: &StackSeen,
+    inside: &Inside,
+    one: &InService,
+    scene: &Scene<'_>,
+    since: u64,
+) -> Watch {
+    let primary = one.seen.service.primary();
+    let became = wanted(inside, primary).unwrap_or_else(|| {
+        // The stack does not say: whatever the service runs.
+        primary.map_or(String::new(), |primary| primary.task_definition.clone())
+    });
+    Watch {
+        was: primary
+            .filter(|primary| is_older(&primary.task_definition, &became))
+            .map(|primary| primary.task_definition.clone()),
+        unchanged: !is_new(stack, &became, scene),
+        became,
+        phase: watch.phase,
+        cause: watch.cause.clone(),
+        progress: Progress {
+            at: since,
+            ..Progress::begun(since)
+        },
+        asked_stopped: watch.asked_stopped,
+        deployment: String::new(),
+    }
+}
+
+/// What has to be remembered of it.
+fn take_over(watch: &mut Watch, part: &Watch, one: &InService) {
+    watch.asked_stopped = watch.asked_stopped.max(part.asked_stopped);
+    if part.cause != watch.cause {
+        let named = part.cause.as_ref();
+        watch.cause = named.map(|cause| match cause.starts_with("service ") {
+            true => cause.clone(),
+            false => format!("service {}: {cause}", one.name),
+        });
+    }
+}
+
+/// The task definition that the stack gives a service: its own one of the same family, or its only
+/// one. None when the service's definition is not of this stack.
+fn wanted(inside: &Inside, primary: Option<&Deployment>) -> Option<String> {
+    let serving = primary.map(|primary| family(&primary.task_definition))?;
+    let mut same = inside.definitions.iter();
+    let same = same.find(|arn| family(arn) == serving).cloned();
+    match (
+        same,
+        inside.services.as_slice(),
+        inside.definitions.as_slice(),
+    ) {
+        (Some(same), _, _) => Some(same),
+        (None, [_], [only]) => Some(only.clone()),
+        _ => None,
+    }
+}
+
+fn family(arn: &str) -> &str {
+    short(arn).split(':').next().unwrap_or_default()
+}
+
+/// Whether the first is an earlier revision of the same family: what ECS goes back to.
+fn is_older(one: &str, other: &str) -> bool {
+    let revision = |arn: &str| arn.rsplit(':').next().and_then(|n| n.parse::<u64>().ok());
+    family(one) == family(other) && revision(one) < revision(other)
+}
+
+/// Whether all services of the stack run what the stack says, and nothing moves; and what they run.
+pub(super) fn settled(inside: &Inside) -> (bool, Vec<String>) {
+    let mut all = true;
+    let mut texts = Vec::new();
+    for one in &inside.services {
+        let service = &one.seen.service;
+        let Some(primary) = service.primary() else {
+            texts.push(format!("service {}: {}", one.name, service.status));
+            continue;
+        };
+        let ours = wanted(inside, Some(primary)).is_none_or(|ours| ours == primary.task_definition);
+        all &= ours && service::is_finished(primary) && service::settled(service, primary);
+        texts.push(format!(
+            "service {} serves {}",
+            one.name,
+            super::super::undo::now_serving(service)
+        ));
+    }
+    (all, texts)
+}
+
+/// What shows that every service of the stack serves what the stack says, one after another.
+pub(in super::super) fn prove(
+    watch: &Watch,
+    stack: &StackSeen,
+    scene: &Scene<'_>,
+) -> Result<Verdict, Action> {
+    let inside = stack.inside.as_ref().ok_or(Action::ReadInside)?;
+    let mut proofs = Vec::new();
+    for (place, one) in inside.services.iter().enumerate() {
+        let within = |action: Action| Action::Within(place, Box::new(action));
+        let part = part(watch, stack, inside, one, scene, scene.now);
+        let tasks = one
+            .seen
+            .serving
+            .as_ref()
+            .ok_or_else(|| within(Action::ReadServing))?;
+        match verdict(&part, &one.seen, tasks) {
+            Verdict::Proven(mut proof) => {
+                let primary = one.seen.service.primary();
+                proof.deployment = primary.map_or(String::new(), |primary| primary.id.clone());
+                if wanted(inside, primary).is_none() {
+                    proof.notes.push(format!(
+                        "the task definition of service {} is not of this stack: that its \
+                         deployment is finished is all that is proven",
+                        one.name
+                    ));
+                }
+                proofs.push(OfService {
+                    cluster: one.cluster.clone(),
+                    service: one.name.clone(),
+                    proof,
+                });
+            }
+            Verdict::ReadPlatforms(images) => return Err(within(Action::ReadPlatforms(images))),
+            Verdict::NotYet(text) => {
+                return Ok(Verdict::NotYet(format!("service {}: {text}", one.name)));
+            }
+            Verdict::Otherwise(text) => {
+                return Ok(Verdict::Otherwise(format!("service {}: {text}", one.name)));
+            }
+        }
+    }
+    Ok(Verdict::Proven(Proof::of_stack(watch, proofs)))
+}

@@ -1,0 +1,509 @@
+//! Stacks: CloudFormation's events, what serves in the stack, and the way back.
+
+use super::*;
+use crate::rollout::seen::stack::{Event, InService, Inside, StackSeen};
+use crate::rollout::stack::{change_set_name, token_back};
+
+const ATTEMPT: &str = "11111111-abcd-1111-abcd-111111abcdef";
+const STACK: &str = "arn:aws:cloudformation:ap-southeast-2:333333333333:stack/web/1";
+const NESTED: &str = "arn:aws:cloudformation:ap-southeast-2:333333333333:stack/web-App/2";
+const SERVICE: &str = "arn:aws:ecs:ap-southeast-2:333333333333:service/test/web";
+
+fn ours() -> String {
+    token(ATTEMPT, 0)
+}
+
+fn way_back() -> String {
+    token_back(&ours())
+}
+
+/// `logical status [reason]`; the stack itself is `-`. Oldest first, as things happen.
+fn events(token: &str, told: &[&str]) -> Vec<Event> {
+    let each = told.iter().enumerate().map(|(n, told)| {
+        let mut words = told.splitn(3, ' ');
+        let logical = words.next().unwrap();
+        let status = words.next().unwrap();
+        let (kind, physical) = match logical {
+            "-" => ("AWS::CloudFormation::Stack", STACK),
+            "App" => ("AWS::CloudFormation::Stack", NESTED),
+            "Service" => ("AWS::ECS::Service", SERVICE),
+            "Definition" => ("AWS::ECS::TaskDefinition", OURS),
+            _ => ("AWS::Logs::LogGroup", "group"),
+        };
+        Event {
+            stack: STACK.into(),
+            at: START + n as u64,
+            logical: logical.replace('-', "web"),
+            physical: physical.into(),
+            kind: kind.into(),
+            status: status.into(),
+            reason: words.next().unwrap_or_default().into(),
+            token: token.into(),
+        }
+    });
+    let mut events: Vec<Event> = each.collect();
+    events.reverse();
+    events
+}
+
+/// The same, newest first, one list after the other.
+fn then(mut newer: Vec<Event>, older: Vec<Event>) -> Vec<Event> {
+    newer.extend(older);
+    newer
+}
+
+fn sight(events: Vec<Event>, inside: Option<Seen>) -> Seen {
+    Seen {
+        stack: Some(StackSeen {
+            events,
+            inside: inside.map(|seen| Inside {
+                definitions: vec![OURS.into()],
+                services: vec![InService {
+                    cluster: "test".into(),
+                    name: "web".into(),
+                    seen,
+                }],
+            }),
+            nested: None,
+        }),
+        ..Seen::default()
+    }
+}
+
+fn serves_ours() -> Seen {
+    Seen {
+        serving: serving("a"),
+        ..seen(vec![deployment(true, OURS, 2, "COMPLETED")])
+    }
+}
+
+const COMPLETE: [&str; 4] = [
+    "- UPDATE_IN_PROGRESS",
+    "Definition UPDATE_COMPLETE",
+    "Service UPDATE_COMPLETE",
+    "- UPDATE_COMPLETE",
+];
+
+fn file(extra: Value) -> Rollout {
+    Rollout::of(json!([{"stack": "web"}]), extra)
+}
+
+/// A stack whose change set was executed.
+fn begun(extra: Value) -> Rollout {
+    let mut rollout = file(extra);
+    waits(&mut rollout, 0);
+    rollout.carried(0, Carried::Begun("id".into()), 0);
+    rollout
+}
+
+fn waits(rollout: &mut Rollout, n: usize) {
+    rollout.state.targets[n] = Watch {
+        was: Some("2026-11-20T08:00:00Z".into()),
+        became: change_set_name(ATTEMPT, n),
+        deployment: "id".into(),
+        phase: Phase::Waiting,
+        ..Watch::default()
+    };
+}
+
+#[track_caller]
+fn check_do(next: &Next, expected: &Action) {
+    assert_eq!(next, &Next::Do(expected.clone()));
+}
+
+fn within(action: Action) -> Action {
+    Action::Within(0, Box::new(action))
+}
+
+// rules: 3.6.10 3.6.19
+#[test]
+fn a_stack_has_succeeded_when_its_service_serves_what_the_stack_says() {
+    let mut rollout = file(json!({}));
+    waits(&mut rollout, 0);
+    Is::Begin.check(&rollout.look(&Seen::default(), 0));
+    rollout.carried(0, Carried::Begun("id".into()), 0);
+    let other = events("of-somebody", &COMPLETE);
+    Is::Wait("does not show yet").check(&rollout.look(&sight(other.clone(), None), 1));
+    let at_work = ["- UPDATE_IN_PROGRESS", "Group UPDATE_IN_PROGRESS"];
+    let at_work = then(events(&ours(), &at_work), other);
+    Is::Wait("UPDATE_IN_PROGRESS, at work on Group").check(&rollout.look(&sight(at_work, None), 5));
+    let complete = || events(&ours(), &COMPLETE);
+    check_do(
+        &rollout.look(&sight(complete(), None), 10),
+        &Action::ReadInside,
+    );
+    let coming = seen(vec![deployment(true, OURS, 1, "IN_PROGRESS")]);
+    Is::Wait("service web: web:8: 1 of 2 tasks run")
+        .check(&rollout.look(&sight(complete(), Some(coming)), 10));
+    let unread = Seen {
+        serving: None,
+        ..serves_ours()
+    };
+    check_do(
+        &rollout.look(&sight(complete(), Some(unread)), 15),
+        &within(Action::ReadServing),
+    );
+    let Next::Done(proofs) = rollout.look(&sight(complete(), Some(serves_ours())), 15) else {
+        panic!("it serves")
+    };
+    assert_eq!(proofs[0].task_definition, OURS);
+    assert_eq!(
+        (
+            proofs[0].services.len(),
+            proofs[0].running,
+            proofs[0].images.len()
+        ),
+        (1, 2, 1)
+    );
+}
+
+// rules: 3.6.5
+#[test]
+fn a_stack_without_changes_is_proven_all_the_same() {
+    let mut rollout = file(json!({}));
+    rollout.state.targets[0] = Watch {
+        was: Some("2026-11-20T08:00:00Z".into()),
+        became: change_set_name(ATTEMPT, 0),
+        unchanged: true,
+        ..Watch::default()
+    };
+    check_do(&rollout.look(&sight(vec![], None), 0), &Action::ReadInside);
+    Is::Done.check(&rollout.look(&sight(vec![], Some(serves_ours())), 0));
+    let gone_back = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
+    let gone_back = Seen {
+        stopped: Some(vec![]),
+        ..gone_back
+    };
+    let next = rollout.look(&sight(vec![], Some(gone_back)), 60);
+    Is::Failed(FailureKind::JobFailed, "gives no reason", "as before").check(&next);
+}
+
+// rules: 3.6.10 3.6.15
+#[test]
+fn the_first_failed_resource_leads_and_ecs_explains_it() {
+    let told = [
+        "- UPDATE_IN_PROGRESS",
+        "Definition UPDATE_COMPLETE",
+        "Service UPDATE_FAILED Resource handler returned message: did not stabilize",
+        "Group UPDATE_FAILED Resource update cancelled",
+        "- UPDATE_ROLLBACK_IN_PROGRESS The following resource(s) failed to update: [Service].",
+    ];
+    let mut rollout = begun(json!({}));
+    let failing = || events(&ours(), &told);
+    check_do(
+        &rollout.look(&sight(failing(), None), 20),
+        &Action::ReadInside,
+    );
+    let back = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
+    check_do(
+        &rollout.look(&sight(failing(), Some(back.clone())), 20),
+        &within(Action::ReadStopped),
+    );
+    let explained = Seen {
+        stopped: stopped("Essential container in task exited"),
+        ..back
+    };
+    Is::Wait("UPDATE_ROLLBACK_IN_PROGRESS")
+        .check(&rollout.look(&sight(failing(), Some(explained)), 20));
+    let cause = rollout.cause(0);
+    assert!(
+        cause.starts_with("Service (AWS::ECS::Service) UPDATE_FAILED: Resource handler"),
+        "{cause}"
+    );
+    assert!(
+        cause.contains("a task of web:8 stopped: Essential container") && !cause.contains("Group"),
+        "{cause}"
+    );
+    let over = then(events(&ours(), &["- UPDATE_ROLLBACK_COMPLETE"]), failing());
+    check_do(
+        &rollout.look(&sight(over.clone(), None), 25),
+        &Action::ReadInside,
+    );
+    // Undoing made a revision of its own; the stack says which.
+    let mut settled = sight(
+        over,
+        Some(seen(vec![deployment(true, WAS, 2, "COMPLETED")])),
+    );
+    let inside = settled.stack.as_mut().unwrap().inside.as_mut().unwrap();
+    inside.definitions = vec![WAS.into()];
+    Is::Failed(
+        FailureKind::JobFailed,
+        "did not stabilize",
+        "UPDATE_ROLLBACK_COMPLETE; service web serves web:7 (2 of 2",
+    )
+    .check(&rollout.look(&settled, 25));
+}
+
+// rules: 3.6.15
+#[test]
+fn a_nested_stack_that_failed_is_read_for_its_first_failure() {
+    let told = [
+        "- UPDATE_IN_PROGRESS",
+        "App UPDATE_FAILED Embedded stack was not successfully updated",
+        "- UPDATE_ROLLBACK_IN_PROGRESS",
+    ];
+    let mut rollout = begun(json!({}));
+    check_do(
+        &rollout.look(&sight(events(&ours(), &told), None), 20),
+        &Action::ReadNested(NESTED.into()),
+    );
+    let mut looked = sight(events(&ours(), &told), None);
+    let mut nested = events(
+        "of-cloudformation",
+        &[
+            "Group UPDATE_FAILED of an earlier update",
+            "- UPDATE_IN_PROGRESS",
+            "Group UPDATE_FAILED the group is full",
+            "Other UPDATE_FAILED Resource update cancelled",
+        ],
+    );
+    for event in &mut nested {
+        event.stack = NESTED.into();
+        event.physical = event.physical.replace(STACK, NESTED);
+    }
+    looked.stack.as_mut().unwrap().nested = Some(nested);
+    Is::Wait("UPDATE_ROLLBACK").check(&rollout.look(&looked, 20));
+    let cause = rollout.cause(0);
+    assert_eq!(
+        cause,
+        "Group (AWS::Logs::LogGroup) UPDATE_FAILED: the group is full in nested stack App"
+    );
+}
+
+// rules: 3.5.28 3.6.19
+#[test]
+fn what_waiting_cannot_mend_gives_the_update_up_at_once() {
+    let told = [
+        "- UPDATE_IN_PROGRESS",
+        "Definition UPDATE_COMPLETE",
+        "Service UPDATE_IN_PROGRESS",
+    ];
+    let mut rollout = begun(json!({}));
+    let waits = || events(&ours(), &told);
+    check_do(&rollout.look(&sight(waits(), None), 5), &Action::ReadInside);
+    let mut failing = deployment(true, OURS, 0, "IN_PROGRESS");
+    failing.failed = 1;
+    let inside = seen(vec![failing, deployment(false, WAS, 2, "COMPLETED")]);
+    check_do(
+        &rollout.look(&sight(waits(), Some(inside.clone())), 5),
+        &within(Action::ReadStopped),
+    );
+    let missing = "CannotPullContainerError: web:9: not found";
+    let explained = Seen {
+        stopped: stopped(missing),
+        ..inside
+    };
+    check_do(
+        &rollout.look(&sight(waits(), Some(explained)), 5),
+        &Action::GiveUp,
+    );
+    rollout.carried(0, Carried::Stopping, 5);
+    assert!(rollout.cause(0).contains("waiting cannot mend this"));
+    // The rollback that was asked for has the token of the asking.
+    let back = [
+        "- UPDATE_ROLLBACK_IN_PROGRESS User Initiated",
+        "- UPDATE_ROLLBACK_COMPLETE",
+    ];
+    let over = then(events(&way_back(), &back), waits());
+    let mut settled = sight(
+        over,
+        Some(seen(vec![deployment(true, WAS, 2, "COMPLETED")])),
+    );
+    let inside = settled.stack.as_mut().unwrap().inside.as_mut().unwrap();
+    inside.definitions = vec![WAS.into()];
+    Is::Failed(
+        FailureKind::JobFailed,
+        "not found",
+        "UPDATE_ROLLBACK_COMPLETE",
+    )
+    .check(&rollout.look(&settled, 20));
+}
+
+// rules: 3.6.10 3.6.20
+#[test]
+fn a_service_that_goes_back_after_the_update_brings_the_stack_back() {
+    let mut rollout = begun(json!({}));
+    let complete = || events(&ours(), &COMPLETE);
+    let gone_back = Seen {
+        stopped: stopped("Task failed ELB health checks"),
+        ..seen(vec![deployment(true, WAS, 2, "COMPLETED")])
+    };
+    let next = rollout.look(&sight(complete(), Some(gone_back)), 60);
+    check_do(&next, &Action::Restore);
+    assert!(
+        rollout
+            .cause(0)
+            .starts_with("service web: a task of web:8 stopped: Task failed ELB"),
+        "{}",
+        rollout.cause(0)
+    );
+    rollout.carried(0, Carried::Stopping, 60);
+    let at_work = then(events(&way_back(), &["- UPDATE_IN_PROGRESS"]), complete());
+    Is::Wait("UPDATE_IN_PROGRESS").check(&rollout.look(&sight(at_work, None), 65));
+    let restored = || then(events(&way_back(), &COMPLETE), complete());
+    let drains = seen(vec![
+        deployment(true, OURS, 2, "IN_PROGRESS"),
+        deployment(false, WAS, 1, "COMPLETED"),
+    ]);
+    Is::Wait("serves web:8").check(&rollout.look(&sight(restored(), Some(drains)), 70));
+    Is::Failed(
+        FailureKind::JobFailed,
+        "ELB",
+        "UPDATE_COMPLETE; service web serves web:8",
+    )
+    .check(&rollout.look(&sight(restored(), Some(serves_ours())), 75));
+}
+
+// rules: 3.6.7
+#[test]
+fn the_deadline_ends_an_update_and_a_rollback_that_is_stuck_is_explained() {
+    let mut rollout = begun(json!({"timeoutMinutes": 10}));
+    let at_work = || {
+        events(
+            &ours(),
+            &["- UPDATE_IN_PROGRESS", "Group UPDATE_IN_PROGRESS"],
+        )
+    };
+    check_do(&rollout.look(&sight(at_work(), None), 600), &Action::GiveUp);
+    assert!(rollout.cause(0).contains("timeoutMinutes (10)"));
+    rollout.carried(0, Carried::Stopping, 600);
+    let stuck = [
+        "- UPDATE_ROLLBACK_IN_PROGRESS",
+        "- UPDATE_ROLLBACK_FAILED The following resource(s) failed: [Group].",
+    ];
+    let next = rollout.look(
+        &sight(then(events(&way_back(), &stuck), at_work()), None),
+        610,
+    );
+    Is::Failed(
+        FailureKind::JobFailed,
+        "timeoutMinutes",
+        "aws cloudformation continue-update-rollback --stack-name web --region ap-southeast-2",
+    )
+    .check(&next);
+}
+
+#[test]
+fn standing_still_ends_an_update() {
+    let mut rollout = begun(json!({"stallMinutes": 5}));
+    let at_work = || sight(events(&ours(), &["- UPDATE_IN_PROGRESS"]), None);
+    Is::Wait("UPDATE_IN_PROGRESS").check(&rollout.look(&at_work(), 5));
+    check_do(&rollout.look(&at_work(), 305), &Action::GiveUp);
+    assert!(rollout.cause(0).contains("stallMinutes (5)"));
+}
+
+#[test]
+fn on_failure_stop_leaves_a_stack_as_it_is() {
+    let mut rollout = begun(json!({"timeoutMinutes": 10, "onFailure": "stop"}));
+    let at_work = sight(events(&ours(), &["- UPDATE_IN_PROGRESS"]), None);
+    let next = rollout.look(&at_work, 600);
+    Is::Failed(
+        FailureKind::JobFailed,
+        "timeoutMinutes",
+        "UPDATE_IN_PROGRESS; onFailure is \"stop\"",
+    )
+    .check(&next);
+}
+
+// rules: 3.6.8
+#[test]
+fn a_stack_that_the_release_made_stays() {
+    let mut rollout = begun(json!({}));
+    rollout.state.targets[0].was = None;
+    let made = events(&ours(), &["- CREATE_IN_PROGRESS", "- CREATE_COMPLETE"]);
+    let broken = Seen {
+        stopped: stopped("CannotPullContainerError: web:9: not found"),
+        ..seen(vec![deployment(true, OURS, 0, "IN_PROGRESS")])
+    };
+    let next = rollout.look(&sight(made, Some(broken)), 30);
+    Is::Failed(
+        FailureKind::JobFailed,
+        "not found",
+        "CREATE_COMPLETE; it was made by this release and stays",
+    )
+    .check(&next);
+}
+
+// rules: 3.6.19
+#[test]
+fn what_somebody_else_does_to_the_stack_is_not_changed_back() {
+    let mut rollout = begun(json!({}));
+    let theirs = events("of-somebody", &["- UPDATE_IN_PROGRESS"]);
+    let next = rollout.look(&sight(then(theirs, events(&ours(), &COMPLETE)), None), 30);
+    Is::Failed(
+        FailureKind::RevisionOutOfSync,
+        "somebody else changed the stack",
+        "somebody else",
+    )
+    .check(&next);
+}
+
+fn both() -> Rollout {
+    let mut rollout = Rollout::of(
+        json!([
+            {"stack": "web"},
+            {"service": "worker", "cluster": "test"},
+        ]),
+        json!({}),
+    );
+    waits(&mut rollout, 0);
+    rollout.state.targets[1] = start::waiting(Some(WAS.into()), OURS.into());
+    rollout
+}
+
+#[test]
+fn a_stack_and_a_service_go_back_together() {
+    let mut rollout = both();
+    for n in 0..2 {
+        rollout.carried(n, Carried::Begun("ecs-svc/2".into()), 0);
+    }
+    let complete = || sight(events(&ours(), &COMPLETE), Some(serves_ours()));
+    let mut failing = seen(vec![deployment(true, OURS, 0, "FAILED")]);
+    failing.stopped = stopped("Essential container in task exited");
+    let Step::Do(actions) = rollout.step(&[complete(), failing], 30) else {
+        panic!("both go back")
+    };
+    assert!(actions.contains(&(0, Action::Restore)), "{actions:?}");
+    rollout.carried(0, Carried::Stopping, 30);
+    let restored = then(events(&way_back(), &COMPLETE), events(&ours(), &COMPLETE));
+    let restored = sight(restored, Some(serves_ours()));
+    let back = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
+    let Step::Failed(ending) = rollout.step(&[restored, back], 75) else {
+        panic!("both are back")
+    };
+    assert!(ending.now[0].starts_with("UPDATE_COMPLETE; service web serves"));
+    assert!(ending.now[1].starts_with("web:7"), "{ending:?}");
+    let placed: Vec<_> = rollout
+        .file
+        .targets
+        .iter()
+        .map(|t| (t, "333333333333"))
+        .collect();
+    let told = report::failure(&placed, &rollout.state, &ending).message;
+    assert!(
+        told.contains("- web was as of 2026-11-20T08:00:00Z, became redbutton-")
+            && told.contains("- worker was web:7, became web:8"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_change_set_that_was_never_executed_is_removed() {
+    let mut rollout = both();
+    rollout.state.targets[0].phase = Phase::Waiting;
+    rollout.file.targets[0].after = vec![1];
+    rollout.carried(1, Carried::Begun("ecs-svc/2".into()), 0);
+    let mut failing = seen(vec![deployment(true, OURS, 0, "FAILED")]);
+    failing.stopped = stopped("Essential container in task exited");
+    let before = || sight(events("of-somebody", &COMPLETE), None);
+    let Step::Do(actions) = rollout.step(&[before(), failing.clone()], 40) else {
+        panic!("the change set goes")
+    };
+    assert!(actions.contains(&(0, Action::Discard)), "{actions:?}");
+    rollout.carried(0, Carried::Discarded, 40);
+    let back = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
+    let Step::Failed(ending) = rollout.step(&[before(), back], 75) else {
+        panic!("all is back")
+    };
+    assert_eq!(ending.now[0], "as before, UPDATE_COMPLETE");
+}
