@@ -25,4 +25,4 @@ mod replay;
 pub mod s3;
 pub mod ssm;
 pub mod sts;
-mod time;
+pub mod time;

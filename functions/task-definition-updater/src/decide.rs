@@ -1,14 +1,17 @@
 //! The request and what AWS says → what to do next. Pure; calls `shared`.
 
 mod plan;
+mod stack;
 
 pub use plan::{Plan, shares_with, twice};
+pub use stack::{Given, floating, given, id, role, standing, unusable};
 
 use aws::codepipeline::Underway;
-use shared::error::Failure;
+use shared::error::{Failure, FailureKind};
 use shared::job::Job;
 use shared::names::{Account, Digest};
 use shared::preflight;
+use shared::rollout::State;
 use shared::rollout::proof::Proof;
 use shared::rollout::seen::Service;
 use shared::rollout_file::RolloutFile;
@@ -63,6 +66,23 @@ pub fn belongs(
     )))
 }
 
+/// Whether the attempt's time is over.
+pub fn is_late(file: &RolloutFile, state: &State, now: u64) -> bool {
+    now >= state.started + u64::from(file.timeout_minutes) * 60
+}
+
+/// The failure of a rollout that never began, since somebody else was at work all the time.
+pub fn still_busy(file: &RolloutFile, busy: &str) -> Failure {
+    Failure::new(
+        FailureKind::RevisionOutOfSync,
+        format!(
+            "nothing was changed; {busy}, still after timeoutMinutes ({}). Retry the stage when it \
+             has ended",
+            file.timeout_minutes
+        ),
+    )
+}
+
 /// Findings about a target's service, or about the one that a task is like.
 pub fn service(target: &Target, service: &Service, allow: &[String]) -> Vec<String> {
     if service.status == "MISSING" {
@@ -114,6 +134,11 @@ pub fn published<'a>(file: &'a RolloutFile, proofs: &'a [Proof]) -> Vec<(usize, 
     each.collect()
 }
 
+/// Whether an image has a tag in ECR and no digest yet.
+pub fn needs_digest(image: &Image) -> bool {
+    image.digest.is_none() && image.ecr().is_some()
+}
+
 /// The images among `images` that have a tag in ECR and no digest yet, each once.
 pub fn to_pin(definition: &TaskDefinition, images: &[ImageFile]) -> Vec<Image> {
     let named: Vec<&Image> = images
@@ -128,11 +153,7 @@ pub fn to_pin(definition: &TaskDefinition, images: &[ImageFile]) -> Vec<Image> {
         let Some(image) = Image::parse(written) else {
             continue;
         };
-        if named.contains(&&image)
-            && image.digest.is_none()
-            && image.ecr().is_some()
-            && !to_pin.contains(&image)
-        {
+        if named.contains(&&image) && needs_digest(&image) && !to_pin.contains(&image) {
             to_pin.push(image);
         }
     }
@@ -249,6 +270,7 @@ mod tests {
                 digest: None,
             }],
             notes: Vec::new(),
+            services: Vec::new(),
         };
         let mut none = proof("x");
         none.images.clear();

@@ -11,12 +11,14 @@ mod prepare;
 mod publish;
 mod register;
 mod sight;
+mod stacks;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws::clients::{Clients, Target as Reached};
+use aws::cloudformation::resources::Resources;
 use aws::error::{CallError, Kind};
 use aws::job::{Round, now};
 use futures_util::future::join_all;
@@ -25,6 +27,7 @@ use shared::job::answer::Outcome;
 use shared::job::{Job, token};
 use shared::rollout::report::{self, Placed};
 use shared::rollout::seen::Seen;
+use shared::rollout::seen::stack::Event;
 use shared::rollout::{State, Step, advance, binding};
 use shared::rollout_file::target::{Kind as TargetKind, Target};
 use shared::rollout_file::{RolloutSource, UserParameters};
@@ -32,6 +35,17 @@ use shared::rollout_file::{RolloutSource, UserParameters};
 use crate::decide;
 use crate::request::Request;
 use artifacts::Artifacts;
+use prepare::Readiness;
+
+/// How a function is set up.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The pause between two looks.
+    pub look_every: Duration,
+    /// The bucket, in the function's region and account, that keeps what stacks were before; none
+    /// when the stack of the functions is older than stack targets.
+    pub state_bucket: Option<String>,
+}
 
 /// Everything that a round works with.
 struct Work<'a> {
@@ -40,8 +54,11 @@ struct Work<'a> {
     request: &'a Request,
     /// One per target.
     ends: Vec<End<'a>>,
+    setup: &'a Setup,
     /// Task definitions of service revisions, which never change.
     revisions: Mutex<HashMap<String, String>>,
+    /// What is in the stacks, by target, and the newest event that it was read after.
+    insides: Mutex<HashMap<usize, (Event, Resources)>>,
 }
 
 /// A target and how it is reached.
@@ -69,12 +86,19 @@ impl End<'_> {
             TargetKind::Task(_) => "task",
             TargetKind::Stack(_) => "stack",
         };
-        let resource = format!(
-            "arn:aws:ecs:{}:{account}:{kind}/{}/{}",
-            target.region.as_str(),
-            target.cluster,
-            target.service()
-        );
+        let region = target.region.as_str();
+        let resource = match target.stack() {
+            Some(stack) => {
+                format!(
+                    "arn:aws:cloudformation:{region}:{account}:stack/{}/*",
+                    stack.stack
+                )
+            }
+            None => {
+                let (cluster, service) = (&target.cluster, target.service());
+                format!("arn:aws:ecs:{region}:{account}:{kind}/{cluster}/{service}")
+            }
+        };
         let what = report::place(self.placed());
         match &self.reached {
             Ok(reached) => error.into_failure(&what, &reached.caller, &resource, account),
@@ -94,9 +118,9 @@ pub async fn handle(
     clients: Arc<Clients>,
     job: Arc<Job>,
     round: Round,
-    look_every: Duration,
+    setup: Setup,
 ) -> Result<Outcome, Failure> {
-    match go_on(&clients, &job, round, look_every).await {
+    match go_on(&clients, &job, round, &setup).await {
         Err(failure) if failure.kind == FailureKind::SystemUnavailable => match &job.token {
             Some(token) => Ok(Outcome::InProgress {
                 token: token.clone(),
@@ -114,7 +138,7 @@ async fn go_on(
     clients: &Clients,
     job: &Job,
     round: Round,
-    look_every: Duration,
+    setup: &Setup,
 ) -> Result<Outcome, Failure> {
     let parameters = UserParameters::parse(job.user_parameters.as_deref())?;
     let mut artifacts = Artifacts::new(clients, job);
@@ -147,28 +171,39 @@ async fn go_on(
         job,
         request: &request,
         ends,
+        setup,
         revisions: Mutex::default(),
+        insides: Mutex::default(),
     };
-    let prepared = if state.targets.is_empty() {
+    let prepared = loop {
+        if !state.targets.is_empty() {
+            break None;
+        }
+        let token = token::encode(&state);
+        let in_progress = |summary| Outcome::InProgress {
+            token,
+            summary,
+            percent: Some(0),
+        };
         match prepare::prepare(&work, &mut state, &mut artifacts).await {
-            Ok(prepared) => {
+            Ok(Readiness::Ready(ready)) => {
                 round.checkpoint(token::encode(&state));
-                Some(prepared)
+                break Some(*ready);
             }
+            // Somebody else is at work on a stack: until the deadline that is no failure.
+            Ok(Readiness::Busy(text)) if decide::is_late(&request.file, &state, now()) => {
+                return Ok(Outcome::Failure(decide::still_busy(&request.file, &text)));
+            }
+            Ok(Readiness::Busy(text)) if round.is_over() => return Ok(in_progress(text)),
+            Ok(Readiness::Busy(_)) => tokio::time::sleep(setup.look_every).await,
             // An earlier delivery may have begun the attempt: nobody would watch it.
             Err(failure) if prepare::may_pass(&failure, &state) => {
-                return Ok(Outcome::InProgress {
-                    token: token::encode(&state),
-                    summary: failure.message,
-                    percent: Some(0),
-                });
+                return Ok(in_progress(failure.message));
             }
             Err(failure) => return Ok(Outcome::Failure(failure)),
         }
-    } else {
-        None
     };
-    roll_out(&work, &mut state, prepared, &round, look_every).await
+    roll_out(&work, &mut state, prepared, &round, setup.look_every).await
 }
 
 async fn reach<'a>(

@@ -1,5 +1,5 @@
-//! task-definition-updater: a CodePipeline action that rolls images out to an ECS service in any
-//! region and account. Wiring only; read `request`, `decide`, `handler` in this order.
+//! task-definition-updater: a CodePipeline action that rolls images out to ECS services and
+//! CloudFormation stacks in any region and account. Wiring only; read `request`, `decide`, `handler` in this order.
 
 mod decide;
 mod handler;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::clients::Clients;
+use handler::Setup;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -18,12 +19,16 @@ async fn main() -> Result<(), Error> {
     let seconds = std::env::var("LOOK_EVERY_SECONDS")
         .ok()
         .and_then(|text| text.parse().ok());
-    let look_every = Duration::from_secs(seconds.unwrap_or(5));
+    let setup = Setup {
+        look_every: Duration::from_secs(seconds.unwrap_or(5)),
+        state_bucket: std::env::var("STATE_BUCKET").ok(),
+    };
     let clients = Arc::new(Clients::from_environment());
     clients.warm_up().await;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        aws::job::run(Arc::clone(&clients), event, move |clients, job, round| {
-            handler::handle(clients, job, round, look_every)
+        let setup = setup.clone();
+        aws::job::run(Arc::clone(&clients), event, |clients, job, round| {
+            handler::handle(clients, job, round, setup)
         })
     }))
     .await

@@ -1,4 +1,4 @@
-//! What is to be registered: one definition per target, joined where they are the same. Pure.
+//! What is to be registered: one definition per service or task, joined where they are the same. Pure.
 
 use shared::rollout_file::RolloutFile;
 use shared::rollout_file::target::{Kind, Target};
@@ -23,21 +23,28 @@ fn same_place(file: &RolloutFile, accounts: &[&str], one: usize, other: usize) -
     accounts.get(one) == accounts.get(other) && region(one) == region(other)
 }
 
-/// Services that are written twice, reached by different roles.
+/// Services and stacks that are written twice, reached by different roles.
 pub fn twice(file: &RolloutFile, accounts: &[&str]) -> Vec<String> {
     let mut findings = Vec::new();
     for (n, target) in file.targets.iter().enumerate() {
-        let same = |other: &Target| {
-            other.task().is_none()
-                && other.service() == target.service()
-                && other.cluster == target.cluster
+        let same = |other: &Target| match (&target.kind, &other.kind) {
+            (Kind::Service(one), Kind::Service(two)) => {
+                one == two && other.cluster == target.cluster
+            }
+            (Kind::Stack(one), Kind::Stack(two)) => one.stack == two.stack,
+            _ => false,
         };
         let before = file.targets.iter().take(n).enumerate();
         let mut before =
             before.filter(|(m, other)| same(other) && same_place(file, accounts, *m, n));
-        if let Some((_, first)) = before.next().filter(|_| target.task().is_none()) {
+        if let Some((_, first)) = before.next() {
+            let what = if target.stack().is_some() {
+                "stack"
+            } else {
+                "service"
+            };
             findings.push(format!(
-                "{} and {} are the same service",
+                "{} and {} are the same {what}",
                 first.name, target.name
             ));
         }
@@ -45,12 +52,12 @@ pub fn twice(file: &RolloutFile, accounts: &[&str]) -> Vec<String> {
     findings
 }
 
-/// What is to be registered: one definition per target, and the units of targets that share one
-/// registration.
+/// What is to be registered: one definition per target that is no stack, and the units of targets
+/// that share one registration.
 #[derive(Debug)]
 pub struct Plan {
-    /// One per target.
-    pub definitions: Vec<TaskDefinition>,
+    /// One per target; none for a stack, which brings its own.
+    pub definitions: Vec<Option<TaskDefinition>>,
     units: Vec<Vec<usize>>,
 }
 
@@ -65,8 +72,12 @@ impl Plan {
             let from_file = files.get(n).cloned().flatten();
             from_file.or_else(|| running.get(n).cloned().flatten())
         };
-        let each = (0..file.targets.len()).map(|n| {
-            base(shares_with(file, n).unwrap_or(n)).ok_or_else(|| {
+        let each = file.targets.iter().enumerate().map(|(n, target)| {
+            if target.stack().is_some() {
+                return Ok(None);
+            }
+            let base = base(shares_with(file, n).unwrap_or(n)).map(Some);
+            base.ok_or_else(|| {
                 let text = "the task definition that runs cannot be described; name a task \
                             definition file by \"taskDefinition\"";
                 (n, text.to_owned())
@@ -83,24 +94,26 @@ impl Plan {
     /// `accounts` has one per target.
     pub fn join(&mut self, file: &RolloutFile, accounts: &[&str]) -> Vec<String> {
         let mut findings = Vec::new();
-        for (n, (target, definition)) in file.targets.iter().zip(&self.definitions).enumerate() {
+        let mut units: Vec<Vec<usize>> = Vec::new();
+        for (n, definition) in self.each() {
+            let Some(target) = file.targets.get(n) else {
+                continue;
+            };
             let same_family = |first: usize| {
-                let other = self.definitions.get(first);
+                let other = self.definition(first);
                 same_place(file, accounts, first, n)
                     && other.is_some_and(|other| other.family() == definition.family())
             };
-            let unit = self
-                .units
-                .iter_mut()
-                .find(|unit| unit.first().is_some_and(|first| same_family(*first)));
+            let unit = units.iter_mut().find(|unit: &&mut Vec<usize>| {
+                unit.first().is_some_and(|first| same_family(*first))
+            });
             let Some(unit) = unit else {
-                self.units.push(vec![n]);
+                units.push(vec![n]);
                 continue;
             };
             let first = unit.first().copied().unwrap_or_default();
             let same = self
-                .definitions
-                .get(first)
+                .definition(first)
                 .is_some_and(|other| other.same_content(definition));
             if !same {
                 findings.push(format!(
@@ -113,7 +126,19 @@ impl Plan {
             }
             unit.push(n);
         }
+        self.units = units;
         findings
+    }
+
+    /// The definition that is registered for a target.
+    pub fn definition(&self, n: usize) -> Option<&TaskDefinition> {
+        self.definitions.get(n)?.as_ref()
+    }
+
+    /// The targets that have a definition, with it.
+    pub fn each(&self) -> impl Iterator<Item = (usize, &TaskDefinition)> {
+        let each = self.definitions.iter().enumerate();
+        each.filter_map(|(n, definition)| Some((n, definition.as_ref()?)))
     }
 
     /// Targets that share one registration, in their order.
@@ -136,11 +161,16 @@ impl Plan {
         first.copied().unwrap_or(n)
     }
 
-    /// The service target that has a container of this name.
+    /// The service target that has a container of this name, or the stack that is given its image.
     pub fn target_of(&self, file: &RolloutFile, container: &str) -> Option<usize> {
         let mut each = file.targets.iter().zip(&self.definitions);
-        each.position(|(target, definition)| {
-            target.task().is_none() && definition.containers().contains(&container)
+        each.position(|(target, definition)| match (&target.kind, definition) {
+            (Kind::Service(_), Some(definition)) => definition.containers().contains(&container),
+            (Kind::Stack(stack), _) => {
+                let mut names = stack.image_parameters.iter();
+                names.any(|(name, _)| name == container)
+            }
+            _ => false,
         })
     }
 }

@@ -2,19 +2,22 @@
 //! back.
 
 mod read;
+mod stack;
 
 use aws::clients::Target as Reached;
 use aws::ecs::one_off::{self, Run};
 use aws::ecs::tasks::Which;
 use aws::ecs::{deployment, service, task_definition};
 use aws::error::{CallError, Kind};
+use shared::rollout::seen::stack::StackSeen;
 use shared::rollout::seen::{Seen, Service, Status};
 use shared::rollout::watch::Watch;
-use shared::rollout::{Action, Carried, State};
+use shared::rollout::{Action, Carried, State, token};
 use shared::rollout_file::target::{Kind as TargetKind, OneOff};
 
 use super::register::{back_off, describe};
 use super::{End, Work, sight};
+use stack::OfStack;
 
 /// What an action brought.
 pub(super) enum Brought {
@@ -51,23 +54,19 @@ pub(super) async fn act(
         reached,
         watch,
     };
-    let brought = match action {
-        Action::Begin => doing.begin(state, n, &sight.service, fresh).await,
-        Action::GoBack(was) => doing.go_back(was).await,
-        Action::StopTask => doing.stop_task().await,
-        Action::ReadLog(wrote) => doing.read_log(wrote).await,
-        Action::ReadPlatforms(images) => doing.read_platforms(images).await,
-        Action::ReadRecent => doing.read_recent().await,
-        Action::ReadDeployment => doing.read_deployment().await,
-        Action::ReadTask => doing.read_task(&client_token(state, n)).await,
-        Action::ReadStopped => doing.read_tasks(Which::Stopped).await,
-        Action::ReadServing => doing.read_tasks(Which::Serving).await,
-    };
-    let error = match brought {
+    let error = match act_on(&doing, state, n, sight, action, fresh).await {
         Ok(brought) => return brought,
         Err(error) => error,
     };
-    let writes = matches!(action, Action::Begin | Action::GoBack(_) | Action::StopTask);
+    let writes = matches!(
+        action,
+        Action::Begin
+            | Action::GoBack(_)
+            | Action::StopTask
+            | Action::GiveUp
+            | Action::Restore
+            | Action::Discard
+    );
     match error.kind {
         _ if !writes => {
             let blind = sight::why(end, error);
@@ -87,10 +86,49 @@ pub(super) async fn act(
     }
 }
 
-/// What makes starting a task idempotent, and says whose it is: 38 of 64 characters (CONTRACTS
-/// 3.5.21).
-fn client_token(state: &State, n: usize) -> String {
-    format!("{}-{n}", state.attempt)
+async fn act_on(
+    doing: &Doing<'_>,
+    state: &State,
+    n: usize,
+    sight: &Seen,
+    action: &Action,
+    fresh: bool,
+) -> Result<Brought, CallError> {
+    if let Some(of_stack) = OfStack::new(doing, state, n) {
+        let nothing = StackSeen::default();
+        let shown = sight.stack.as_ref().unwrap_or(&nothing);
+        match action {
+            Action::Begin => return of_stack.begin().await,
+            Action::GiveUp => return of_stack.give_up().await,
+            Action::Restore => return of_stack.restore().await,
+            Action::Discard => return of_stack.discard().await,
+            Action::ReadInside => return of_stack.read_inside(shown).await,
+            Action::ReadNested(stack) => return of_stack.read_nested(stack).await,
+            Action::Within(place, action) => return of_stack.within(shown, *place, action).await,
+            _ => {}
+        }
+    }
+    match action {
+        Action::Begin => doing.begin(state, n, &sight.service, fresh).await,
+        Action::GoBack(was) => doing.go_back(was).await,
+        Action::StopTask => doing.stop_task().await,
+        Action::ReadLog(wrote) => doing.read_log(wrote).await,
+        Action::ReadPlatforms(images) => doing.read_platforms(images).await,
+        Action::ReadRecent => doing.read_recent().await,
+        Action::ReadDeployment(id) => doing.read_deployment(id).await,
+        Action::ReadTask => doing.read_task(&token(&state.attempt, n)).await,
+        Action::ReadStopped => doing.read_tasks(Which::Stopped).await,
+        Action::ReadServing => doing.read_tasks(Which::Serving).await,
+        Action::GiveUp
+        | Action::Restore
+        | Action::Discard
+        | Action::ReadInside
+        | Action::ReadNested(_)
+        | Action::Within(..) => Err(CallError::unusable(
+            "cloudformation:DescribeStacks",
+            "the target is no stack",
+        )),
+    }
 }
 
 /// Asks again for a moment while a revision that was registered just now is unseen (CONTRACTS
@@ -193,7 +231,7 @@ impl Doing<'_> {
             None if overrides => self.only_container().await?,
             named => named.clone(),
         };
-        let token = client_token(state, n);
+        let token = token(&state.attempt, n);
         let run = Run {
             cluster: self.cluster(),
             task_definition: &self.watch.became,

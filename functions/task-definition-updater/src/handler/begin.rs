@@ -6,26 +6,29 @@ use shared::error::Failure;
 use shared::preflight;
 use shared::rollout::State;
 use shared::rollout::seen::Seen;
+use shared::rollout::seen::stack::StackSeen;
 use shared::rollout::start::{self, Keys, Start};
 
 use super::Work;
 use super::findings::Findings;
 use super::prepare::{Known, Prepared};
 use super::register;
+use super::stacks::Made;
 use crate::decide::Plan;
 
 /// Registers what is not there yet, and writes down how each target begins.
 pub(super) async fn begin(
     work: &Work<'_>,
     state: &mut State,
-    seen: Vec<Seen>,
+    mut seen: Vec<Seen>,
     known: &[Known],
     plan: &Plan,
+    made: &[Made],
 ) -> Result<Prepared, Failure> {
     let mut starts: Vec<Option<Start>> = Vec::new();
     for (n, end) in work.ends.iter().enumerate() {
         let (Some(known), Some(wanted), Some(seen)) =
-            (known.get(n), plan.definitions.get(n), seen.get(n))
+            (known.get(n), plan.definition(n), seen.get(n))
         else {
             starts.push(None);
             continue;
@@ -39,7 +42,7 @@ pub(super) async fn begin(
     }
     let mut delayed = Findings::new(work);
     for (n, ((end, seen), start)) in work.ends.iter().zip(&seen).zip(&starts).enumerate() {
-        if end.target.task().is_none() && !matches!(start, Some(Start::Watch(_))) {
+        if end.target.is_service() && !matches!(start, Some(Start::Watch(_))) {
             delayed.add(n, preflight::delayed(end.target, &seen.service));
         }
     }
@@ -49,7 +52,7 @@ pub(super) async fn begin(
         let state = &*state;
         let was = common(unit.iter().filter_map(|n| {
             let end = work.ends.get(*n)?;
-            end.target.task().is_none().then_some(())?;
+            end.target.is_service().then_some(())?;
             seen.get(*n).map(|seen| start::was(&seen.service))
         }));
         async move { revision(work, state, unit, starts, known, was, plan).await }
@@ -58,7 +61,13 @@ pub(super) async fn begin(
     let mut fresh = Vec::new();
     let mut watches = Vec::new();
     let arns: Vec<(String, bool)> = arns.into_iter().collect::<Result<_, _>>()?;
-    for (n, ((end, start), seen)) in work.ends.iter().zip(starts).zip(&seen).enumerate() {
+    for (n, ((end, start), seen)) in work.ends.iter().zip(starts).zip(&mut seen).enumerate() {
+        if let Some(made) = made.iter().find(|made| made.n == n) {
+            watches.push(made.watch.clone());
+            // What is not changed is proven in the first look.
+            seen.stack = made.watch.unchanged.then(StackSeen::default);
+            continue;
+        }
         let Some((arn, own)) = arns.get(plan.unit_of(n)) else {
             continue;
         };
@@ -104,7 +113,7 @@ async fn revision(
             .filter_map(|n| Some((*n, starts.get(*n)?.as_ref()?)))
     };
     let first = unit.first().copied().unwrap_or_default();
-    let (Some(end), Some(wanted)) = (work.ends.get(first), plan.definitions.get(first)) else {
+    let (Some(end), Some(wanted)) = (work.ends.get(first), plan.definition(first)) else {
         return Ok((String::new(), false));
     };
     let watched = |unchanged: bool| {

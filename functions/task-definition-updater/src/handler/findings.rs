@@ -75,12 +75,16 @@ impl Findings {
     }
 
     /// Without a service there is nothing more to be found out about it.
-    pub(super) fn stop_at_missing(&self, services: &[&Service]) -> Result<(), Failure> {
-        let missing = |service: &&Service| service.status == MISSING || service.primary().is_none();
-        if services.iter().any(missing) {
-            self.done()
-        } else {
-            Ok(())
-        }
+    pub(super) fn stop_at_missing(
+        &self,
+        work: &Work<'_>,
+        services: &[&Service],
+    ) -> Result<(), Failure> {
+        let mut each = work.ends.iter().zip(services);
+        let missing = each.any(|(end, service)| {
+            end.target.stack().is_none()
+                && (service.status == MISSING || service.primary().is_none())
+        });
+        if missing { self.done() } else { Ok(()) }
     }
 }

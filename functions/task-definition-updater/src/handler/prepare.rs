@@ -12,6 +12,7 @@ use shared::preflight;
 use shared::rollout::State;
 use shared::rollout::report;
 use shared::rollout::seen::{Blind, Seen, Service};
+use shared::rollout::stack::change_set_name;
 use shared::rollout_file::images::{Image, ImageFile};
 use shared::task_definition::{Described, TaskDefinition, put_images};
 
@@ -19,9 +20,18 @@ use super::artifacts::Artifacts;
 use super::begin::begin;
 use super::findings::Findings;
 use super::register::describe;
+use super::stacks::{self, Planned};
 use super::{End, Work, passing, publish, sight};
 use crate::decide::{self, Plan};
 use crate::request;
+
+/// Whether everything may begin.
+pub(super) enum Readiness {
+    /// It may.
+    Ready(Box<Prepared>),
+    /// Somebody else is at work on a stack; nothing was changed.
+    Busy(String),
+}
 
 /// What preparing came to, besides the state.
 pub(super) struct Prepared {
@@ -50,7 +60,7 @@ pub(super) async fn prepare(
     work: &Work<'_>,
     state: &mut State,
     artifacts: &mut Artifacts<'_>,
-) -> Result<Prepared, Failure> {
+) -> Result<Readiness, Failure> {
     let file = &work.request.file;
     for end in &work.ends {
         end.reached()?;
@@ -64,13 +74,17 @@ pub(super) async fn prepare(
     let services: Vec<&Service> = seen.iter().map(|seen| &seen.service).collect();
 
     let mut findings = Findings::new(work);
+    let mut stacks = match stacks::read(work, state, artifacts, &images, &mut findings).await? {
+        stacks::Read::All(stacks) => stacks,
+        stacks::Read::Busy(text) => return Ok(Readiness::Busy(text)),
+    };
     for (n, (end, service)) in work.ends.iter().zip(&services).enumerate() {
         findings.add(n, decide::service(end.target, service, &file.allow));
     }
     for (n, finding) in preflight::times(file, &services) {
         findings.add(n, vec![finding]);
     }
-    findings.stop_at_missing(&services)?;
+    findings.stop_at_missing(work, &services)?;
     for (n, end) in work.ends.iter().enumerate() {
         let unseen = shifts_unseen(end, services.get(n)).await?;
         findings.failed(Some(n), unseen);
@@ -90,7 +104,9 @@ pub(super) async fn prepare(
         let text = format!("{}: {text}", place.unwrap_or_default());
         Failure::new(FailureKind::RevisionUnavailable, text)
     })?;
-    if let Err(wrongs) = put_images(&mut plan.definitions, &images) {
+    let elsewhere: Vec<Image> = stacks.iter().flat_map(Planned::images).cloned().collect();
+    let mut definitions: Vec<_> = plan.definitions.iter_mut().flatten().collect();
+    if let Err(wrongs) = put_images(&mut definitions, &images, &elsewhere) {
         findings.general(wrongs);
     }
     let mut publish = Vec::new();
@@ -98,14 +114,18 @@ pub(super) async fn prepare(
         match plan.target_of(file, container) {
             Some(n) => publish.push((n, parameter.as_str())),
             None => findings.general(vec![format!(
-                "publishImage: no container of a service is named {container:?}"
+                "publishImage: no container of a service is named {container:?}, and no stack is \
+                 given an image of this name"
             )]),
         }
     }
     for failure in publish::check(work, &publish).await? {
         findings.failed(None, Some(failure));
     }
-    for (n, (end, definition)) in work.ends.iter().zip(&plan.definitions).enumerate() {
+    for (n, definition) in plan.each() {
+        let Some(end) = work.ends.get(n) else {
+            continue;
+        };
         let account = &end.reached()?.account;
         findings.add(
             n,
@@ -113,23 +133,23 @@ pub(super) async fn prepare(
         );
     }
     findings.done()?;
-    pin(work, &mut plan, &images).await?;
+    pin(work, &mut plan, &mut stacks, &images).await?;
     let accounts: Vec<&str> = work.ends.iter().map(|end| end.account.as_str()).collect();
     findings.general(decide::twice(file, &accounts));
     findings.general(plan.join(file, &accounts));
-    for (n, definition) in plan.definitions.iter().enumerate() {
+    for (n, definition) in plan.each() {
         findings.add(n, preflight::floating(definition, &file.allow));
     }
-    let families: Vec<&str> = plan
-        .definitions
-        .iter()
-        .map(TaskDefinition::family)
-        .collect();
+    let families = (0..work.ends.len()).map(|n| match plan.definition(n) {
+        Some(definition) => definition.family().to_owned(),
+        None => change_set_name(&state.attempt, n),
+    });
+    let families: Vec<String> = families.collect();
     let places = work
         .ends
         .iter()
         .map(|end| (end.target.region.as_str(), end.account.as_str()));
-    if !token::will_fit(state, places.zip(families)) {
+    if !token::will_fit(state, places.zip(families.iter().map(String::as_str))) {
         findings.general(vec![
             "the state of this rollout would not fit CodePipeline's continuation token: put fewer \
              targets into one action"
@@ -137,7 +157,15 @@ pub(super) async fn prepare(
         ]);
     }
     findings.done()?;
-    begin(work, state, seen, &known, &plan).await
+    let made = stacks::create(work, state, &stacks).await?;
+    let begun = begin(work, state, seen, &known, &plan, &made).await;
+    if let Err(failure) = &begun
+        && failure.kind != FailureKind::SystemUnavailable
+    {
+        let places: Vec<usize> = made.iter().map(|made| made.n).collect();
+        stacks::discard(work, state, &places).await;
+    }
+    Ok(Readiness::Ready(Box::new(begun?)))
 }
 
 async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), Failure> {
@@ -161,6 +189,14 @@ async fn image_files(
     artifacts: &mut Artifacts<'_>,
 ) -> Result<Vec<ImageFile>, Failure> {
     let places = &work.request.file.images;
+    // A stack may take everything from its parameters' file.
+    let wants_images = |end: &End<'_>| {
+        let stack = end.target.stack();
+        stack.is_none_or(|stack| !stack.image_parameters.is_empty())
+    };
+    if places.is_empty() && !work.ends.iter().any(wants_images) {
+        return Ok(Vec::new());
+    }
     if places.is_empty() {
         let (place, bytes) = artifacts.default_images().await?;
         return Ok(vec![request::image_file(&place, &bytes)?]);
@@ -193,7 +229,11 @@ async fn definition_files(
 
 /// All services, and those that tasks are like: one call per cluster.
 async fn first_sight(work: &Work<'_>) -> Result<Vec<Seen>, Failure> {
-    let all: Vec<usize> = (0..work.ends.len()).collect();
+    let each = work.ends.iter().enumerate();
+    let all: Vec<usize> = each
+        .filter(|(_, end)| end.target.stack().is_none())
+        .map(|(n, _)| n)
+        .collect();
     let seen = sight::services(work, &all).await;
     for sight in &seen {
         match &sight.blind {
@@ -215,7 +255,7 @@ async fn shifts_unseen(
     service: Option<&&Service>,
 ) -> Result<Option<Failure>, Failure> {
     let shifts = service.is_some_and(|service| service.strategy.shifts_traffic());
-    if !shifts || end.target.task().is_some() {
+    if !shifts || !end.target.is_service() {
         return Ok(None);
     }
     let (ecs, target) = (&end.reached()?.ecs, end.target);
@@ -245,8 +285,9 @@ async fn known(
     let each = each
         .enumerate()
         .map(|(n, ((end, service), file))| async move {
-            // A target whose definition is another's is read as that one.
-            if file.is_none() && decide::shares_with(&work.request.file, n).is_some() {
+            // A target whose definition is another's is read as that one; a stack brings its own.
+            let shares = file.is_none() && decide::shares_with(&work.request.file, n).is_some();
+            if shares || end.target.stack().is_some() {
                 return Ok(Known {
                     running: None,
                     latest: None,
@@ -296,14 +337,25 @@ async fn of_one(
 }
 
 /// Puts digests in the place of tags, each image resolved once.
-async fn pin(work: &Work<'_>, plan: &mut Plan, images: &[ImageFile]) -> Result<(), Failure> {
+async fn pin(
+    work: &Work<'_>,
+    plan: &mut Plan,
+    stacks: &mut [Planned],
+    images: &[ImageFile],
+) -> Result<(), Failure> {
     let mut to_pin: Vec<(usize, Image)> = Vec::new();
-    for (n, definition) in plan.definitions.iter().enumerate() {
-        for image in decide::to_pin(definition, images) {
-            if !to_pin.iter().any(|(_, known)| *known == image) {
-                to_pin.push((n, image));
-            }
+    let mut add = |n: usize, image: Image| {
+        if !to_pin.iter().any(|(_, known)| *known == image) {
+            to_pin.push((n, image));
         }
+    };
+    for (n, definition) in plan.each() {
+        for image in decide::to_pin(definition, images) {
+            add(n, image);
+        }
+    }
+    for (n, image) in stacks.iter().flat_map(Planned::to_pin) {
+        add(n, image.clone());
     }
     let resolved = join_all(to_pin.iter().map(|(n, image)| resolve(work, *n, image))).await;
     let mut digests: Vec<(Image, Digest)> = Vec::new();
@@ -322,8 +374,11 @@ async fn pin(work: &Work<'_>, plan: &mut Plan, images: &[ImageFile]) -> Result<(
         }
         return Err(first);
     }
-    for definition in &mut plan.definitions {
+    for definition in plan.definitions.iter_mut().flatten() {
         decide::pin(definition, &digests);
+    }
+    for stack in stacks {
+        stack.pin(&digests);
     }
     Ok(())
 }

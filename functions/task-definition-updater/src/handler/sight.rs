@@ -1,12 +1,15 @@
-//! A look: one `DescribeServices` per cluster, whatever the number of targets in it.
+//! A look: one `DescribeServices` per cluster, whatever the number of targets in it, and the newest
+//! events of each stack.
 
+use aws::cloudformation::events;
 use aws::ecs::service;
 use aws::error::{CallError, Kind};
 use futures_util::future::join_all;
 use shared::error::FailureKind;
-use shared::rollout::State;
+use shared::rollout::seen::stack::{Event, StackSeen};
 use shared::rollout::seen::{Blind, Seen, Service};
 use shared::rollout::watch::{Phase, Watch};
+use shared::rollout::{State, token};
 
 use super::{End, Work, passing};
 
@@ -15,17 +18,69 @@ pub(super) async fn look(work: &Work<'_>, state: &State) -> Vec<Seen> {
     let wanted: Vec<usize> = (0..work.ends.len())
         .filter(|n| needs_service(work, state, *n))
         .collect();
-    services(work, &wanted).await
+    let (mut seen, stacks) = futures_util::join!(services(work, &wanted), stacks(work, state));
+    for (n, sight) in stacks {
+        if let Some(place) = seen.get_mut(n) {
+            *place = sight;
+        }
+    }
+    seen
 }
+
+/// The stacks that were begun, each by its newest events (CONTRACTS 3.6.19). One that waits for its
+/// turn is not looked at: its change set says what was seen.
+async fn stacks(work: &Work<'_>, state: &State) -> Vec<(usize, Seen)> {
+    let begun = |watch: &Watch| {
+        watch.phase != Phase::Waiting || watch.progress.at > 0 || state.turned.is_some()
+    };
+    let each = state.targets.iter().enumerate();
+    let each = each.filter_map(|(n, watch)| {
+        let end = work.ends.get(n).filter(|_| begun(watch))?;
+        Some((n, end, end.target.stack()?))
+    });
+    let each = each.map(|(n, end, stack)| async move {
+        let reached = match end.reached() {
+            Ok(reached) => reached,
+            Err(failure) if failure.kind == FailureKind::SystemUnavailable => {
+                return (n, blinded(Blind::NotNow(failure.message)));
+            }
+            Err(failure) => return (n, blinded(Blind::Refused(failure))),
+        };
+        let token = token(&state.attempt, n);
+        // What is older than the attempt says nothing about it, however far clocks are apart.
+        let since = state.started.saturating_sub(CLOCKS_SECONDS);
+        let begin = |event: &Event| {
+            let ours = event.token == token && event.is_of_the_stack();
+            event.at < since || ours && BEGINNINGS.contains(&event.status.as_str())
+        };
+        let client = reached.cloudformation();
+        let seen = match events::back_to(&client, &stack.stack, begin).await {
+            Ok(events) => Seen {
+                stack: Some(StackSeen {
+                    events,
+                    ..StackSeen::default()
+                }),
+                ..Seen::default()
+            },
+            Err(error) => blinded(why(end, error)),
+        };
+        (n, seen)
+    });
+    join_all(each).await
+}
+
+/// How a stack's operation begins.
+const BEGINNINGS: [&str; 2] = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS"];
+/// What this machine's clock and AWS's may differ by.
+const CLOCKS_SECONDS: u64 = 300;
 
 /// A task needs the service that it is like until it has begun, and not when all goes back.
 fn needs_service(work: &Work<'_>, state: &State, n: usize) -> bool {
     let waits = |watch: &Watch| watch.phase == Phase::Waiting && state.turned.is_none();
-    state.targets.get(n).is_none_or(waits)
-        || work
-            .ends
-            .get(n)
-            .is_some_and(|end| end.target.task().is_none())
+    let Some(end) = work.ends.get(n) else {
+        return false;
+    };
+    end.target.is_service() || end.target.task().is_some() && state.targets.get(n).is_none_or(waits)
 }
 
 /// The sights of all targets, with the services of those that are wanted.

@@ -90,8 +90,8 @@ impl Doing<'_> {
         seen(move |seen| seen.recent = Some(recent))
     }
 
-    pub(super) async fn read_deployment(&self) -> Result<Brought, CallError> {
-        let arn = self.arn("service-deployment", &self.watch.deployment);
+    pub(super) async fn read_deployment(&self, id: &str) -> Result<Brought, CallError> {
+        let arn = self.arn("service-deployment", id);
         let found = deployment::describe(&self.reached.ecs, &arn).await?;
         seen(move |seen| seen.deployment = Some(found))
     }
