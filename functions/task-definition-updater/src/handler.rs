@@ -7,6 +7,7 @@ mod act;
 mod artifacts;
 mod begin;
 mod findings;
+mod pin;
 mod prepare;
 mod publish;
 mod register;

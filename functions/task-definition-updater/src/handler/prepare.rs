@@ -1,13 +1,12 @@
 //! The beginning of an attempt: everything that decisions need is read and checked for all targets,
 //! then each definition is registered once. Nothing is deployed here.
 
+use aws::codepipeline;
 use aws::ecs::deployment;
 use aws::error::{CallError, Kind};
-use aws::{codepipeline, ecr};
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
 use shared::job::token;
-use shared::names::Digest;
 use shared::preflight;
 use shared::rollout::State;
 use shared::rollout::report;
@@ -19,6 +18,7 @@ use shared::task_definition::{Described, TaskDefinition, put_images};
 use super::artifacts::Artifacts;
 use super::begin::begin;
 use super::findings::Findings;
+use super::pin::pin;
 use super::register::describe;
 use super::stacks::{self, Planned};
 use super::{End, Work, passing, publish, sight};
@@ -334,75 +334,4 @@ async fn of_one(
         _ => describe(reached, current).await?,
     };
     Ok(Known { running, latest })
-}
-
-/// Puts digests in the place of tags, each image resolved once.
-async fn pin(
-    work: &Work<'_>,
-    plan: &mut Plan,
-    stacks: &mut [Planned],
-    images: &[ImageFile],
-) -> Result<(), Failure> {
-    let mut to_pin: Vec<(usize, Image)> = Vec::new();
-    let mut add = |n: usize, image: Image| {
-        if !to_pin.iter().any(|(_, known)| *known == image) {
-            to_pin.push((n, image));
-        }
-    };
-    for (n, definition) in plan.each() {
-        for image in decide::to_pin(definition, images) {
-            add(n, image);
-        }
-    }
-    for (n, image) in stacks.iter().flat_map(Planned::to_pin) {
-        add(n, image.clone());
-    }
-    let resolved = join_all(to_pin.iter().map(|(n, image)| resolve(work, *n, image))).await;
-    let mut digests: Vec<(Image, Digest)> = Vec::new();
-    let mut failures: Vec<Failure> = Vec::new();
-    for ((_, image), digest) in to_pin.into_iter().zip(resolved) {
-        match digest {
-            Ok(Some(digest)) => digests.push((image, digest)),
-            Ok(None) => {}
-            Err(failure) => failures.push(failure),
-        }
-    }
-    if let Some(mut first) = failures.pop() {
-        for other in failures {
-            first.message = format!("{}\n{}", other.message, first.message);
-            first.kind = other.kind;
-        }
-        return Err(first);
-    }
-    for definition in plan.definitions.iter_mut().flatten() {
-        decide::pin(definition, &digests);
-    }
-    for stack in stacks {
-        stack.pin(&digests);
-    }
-    Ok(())
-}
-
-async fn resolve(work: &Work<'_>, n: usize, image: &Image) -> Result<Option<Digest>, Failure> {
-    let (Some(end), Some(repository)) = (work.ends.get(n), image.ecr()) else {
-        return Ok(None);
-    };
-    let (client, caller) = work
-        .clients
-        .ecr(work.job, end.reached()?, &repository)
-        .await;
-    let resolved = ecr::resolve_tag(&client, &repository, decide::tag(image)).await;
-    resolved.map(Some).map_err(|error| {
-        let resource = format!(
-            "arn:aws:ecr:{}:{}:repository/{}",
-            repository.region.as_str(),
-            repository.account.as_str(),
-            repository.name
-        );
-        let what = format!(
-            "nothing was changed; {}: image {image} cannot be resolved to its digest",
-            report::place(end.placed())
-        );
-        error.into_failure(&what, &caller, &resource, repository.account.as_str())
-    })
 }
