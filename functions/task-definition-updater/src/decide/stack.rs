@@ -125,3 +125,121 @@ pub fn unusable(status: &Status, execution: &str, reason: &str) -> String {
 pub fn id(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use shared::rollout_file::RolloutFile;
+
+    fn target(more: &Value) -> StackTarget {
+        let mut target = json!({"stack": "web", "template": "Build::web.yaml"});
+        for (key, value) in more.as_object().unwrap() {
+            target[key] = value.clone();
+        }
+        let file = json!({"targets": [target], "region": "ap-southeast-2"});
+        let mut file = RolloutFile::from_value(&file).unwrap();
+        file.targets.remove(0).stack().unwrap().clone()
+    }
+
+    fn files(content: &Value) -> BTreeMap<Place, Vec<u8>> {
+        let place = Place::parse("Build::test.json").unwrap();
+        BTreeMap::from([(place, content.to_string().into_bytes())])
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let each = pairs.iter();
+        each.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    // rules: 3.6.11 3.6.16
+    #[test]
+    fn parameters_and_tags_come_from_a_configuration_and_own_tags_win() {
+        let target = target(&json!({"parameters": "Build::test.json", "tags": {"team": "web"}}));
+        let content =
+            json!({"Parameters": {"Cpu": "512"}, "Tags": {"team": "old", "stage": "test"}});
+        let given = given(&target, &files(&content)).unwrap();
+        assert_eq!(given.parameters, pairs(&[("Cpu", "512")]));
+        assert_eq!(
+            given.tags,
+            Some(pairs(&[("stage", "test"), ("team", "web")]))
+        );
+        let kept = super::given(&self::target(&json!({})), &BTreeMap::new()).unwrap();
+        assert_eq!(kept, Given::default(), "left out, they stay");
+    }
+
+    // rules: 3.6.16
+    #[test]
+    fn a_parameter_may_be_a_key_of_a_file() {
+        let from_file = json!({"Fn::GetParam": ["Build", "test.json", "Uri"]});
+        let target = target(&json!({"parameters": {"Image": from_file, "Count": 2}}));
+        let given_of = |content: Value| given(&target, &files(&content));
+        assert_eq!(
+            given_of(json!({"Uri": "r/web:2"})).unwrap().parameters,
+            pairs(&[("Image", "r/web:2"), ("Count", "2")])
+        );
+        let wrongs = given_of(json!({"Other": "x"})).unwrap_err();
+        assert!(
+            wrongs[0].starts_with("parameters.Image: Build::test.json: ")
+                && wrongs[0].contains("Other"),
+            "{wrongs:?}"
+        );
+    }
+
+    // rules: 3.6.7
+    #[test]
+    fn a_stack_that_is_not_there_is_made_when_that_is_asked_for() {
+        let (plain, create) = (target(&json!({})), target(&json!({"create": true})));
+        for none in [Standing::Missing, Standing::InReview] {
+            assert_eq!(standing(&create, none.clone()), Ok(None));
+            assert!(
+                standing(&plain, none)
+                    .unwrap_err()
+                    .contains("\"create\": true")
+            );
+        }
+        let busy = Standing::Busy("at work".into());
+        assert_eq!(standing(&plain, busy), Ok(Some("at work".into())));
+        assert!(standing(&create, Standing::Stuck("stuck".into())).is_err());
+    }
+
+    // rules: 3.6.11
+    #[test]
+    fn cloudformation_acts_with_a_role_of_its_own() {
+        let role = "arn:aws:iam::333333333333:role/cloudformation";
+        let with_one = target(&json!({"cloudFormationRole": role}));
+        let (without, sticky) = (
+            target(&json!({})),
+            Stack {
+                role: Some(role.into()),
+                ..Stack::default()
+            },
+        );
+        assert_eq!(super::role(&with_one, None, &[]), [""; 0]);
+        assert_eq!(super::role(&without, Some(&sticky), &[]), [""; 0]);
+        assert!(super::role(&without, None, &[])[0].contains("\"cloudFormationRole\""));
+        let allow = [CALLERS_RIGHTS.to_owned()];
+        assert_eq!(super::role(&without, None, &allow), [""; 0]);
+    }
+
+    // rules: 3.6.5 3.6.6
+    #[test]
+    fn a_change_set_that_cannot_be_executed_says_why() {
+        let why = |status, execution| unusable(&status, execution, "Template error: no such thing");
+        assert!(why(Status::Failed, "UNAVAILABLE").contains("no such thing"));
+        assert!(why(Status::Complete, "OBSOLETE").contains("somebody else"));
+        let deleting = Status::Other("DELETE_PENDING".into());
+        assert!(why(deleting, "UNAVAILABLE").contains("DELETE_PENDING"));
+    }
+
+    #[test]
+    fn an_image_for_a_parameter_is_pinned_or_known_to_float() {
+        let image = |text: &str| Image::parse(text).unwrap();
+        let floats = image("docker.io/web:2");
+        assert!(floating(&floats, &[]).unwrap().contains("docker.io/web:2"));
+        assert_eq!(floating(&floats, &[FLOATING_TAG.to_owned()]), None);
+        let in_ecr = "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com/web:2";
+        assert_eq!(floating(&image(in_ecr), &[]), None, "looked up there");
+    }
+}
