@@ -52,7 +52,7 @@ mod wire;
 pub use account::{Account, Credentials};
 pub use codepipeline::CodePipeline;
 pub use proxy::Proxy;
-pub use wire::{AwsError, Response, xml_text, xml_texts};
+pub use wire::{AwsError, Response, xml_escaped, xml_text, xml_texts};
 
 use docker::DockerProxy;
 use emulator::{Emulator, HOME_ACCOUNT, HOME_REGION, Settings};

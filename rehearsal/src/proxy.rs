@@ -6,6 +6,7 @@
 mod fault;
 mod operation;
 mod victim;
+mod wording;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -15,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -37,7 +38,7 @@ use fault::Armed;
 pub struct Call {
     /// From 0, in the order of arrival since the last [`Proxy::reset`].
     pub index: usize,
-    /// From the signature's scope: `ecs`, `s3`, `sts`, `codepipeline`.
+    /// From the signature's scope: `ecs`, `s3`, `sts`, `cloudformation`, `codepipeline`.
     pub service: String,
     /// Such as `UpdateService`.
     pub operation: String,
@@ -65,6 +66,11 @@ impl Call {
     /// The request's JSON, null when it is none.
     pub fn request_json(&self) -> Value {
         serde_json::from_slice(&self.request).unwrap_or_default()
+    }
+
+    /// A parameter of a Query service's request.
+    pub fn request_parameter(&self, name: &str) -> Option<String> {
+        operation::parameter(std::str::from_utf8(&self.request).ok()?, name)
     }
 
     /// The answer's JSON, null when it is none.
@@ -243,7 +249,15 @@ impl Proxy {
             Some(What::Delay(time)) => tokio::time::sleep(time).await,
             Some(What::KillBefore) => return Err(self.kill(peer, ticket).await),
             Some(What::Throttle) => {
-                let (status, content_type, body) = fault::throttle(&call);
+                let (status, content_type, body) = wording::throttle(&call);
+                return answer(canned(status, content_type, body));
+            }
+            Some(What::Refuse {
+                status,
+                ref code,
+                ref message,
+            }) => {
+                let (content_type, body) = wording::refusal(&call, code, message);
                 return answer(canned(status, content_type, body));
             }
             Some(What::Answer {
@@ -270,12 +284,7 @@ impl Proxy {
             Some(What::NeverAnswer) => match std::future::pending::<Infallible>().await {},
             Some(What::KillAfter) => Err(self.kill(peer, ticket).await),
             Some(what) => {
-                if let Some(body) = what.on_its_way(&call, response.status, &response.body) {
-                    response.body = body;
-                    response.headers.remove(CONTENT_LENGTH);
-                    // A checksum of the body that it was.
-                    response.headers.remove("x-amz-crc32");
-                }
+                what.change(&call, &mut response);
                 answer(response)
             }
             None => answer(response),

@@ -154,10 +154,18 @@ pub fn xml_texts(xml: &str, element: &str) -> Vec<String> {
                 .replace("&gt;", ">")
                 .replace("&quot;", "\"");
             text.replace("&#39;", "'")
+                .replace("&#x27;", "'")
                 .replace("&apos;", "'")
                 .replace("&amp;", "&")
         })
         .collect()
+}
+
+/// A text as it stands in an element.
+pub fn xml_escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// The guarded value, even when a thread that held it panicked: what it guards here are lists that
@@ -205,5 +213,14 @@ mod tests {
             "a & b",
         );
         check(500, "oops", "", "oops");
+    }
+
+    #[test]
+    fn texts_come_back_from_xml_as_they_were() {
+        let text = "a & b < 'c' > \"d\" &lt;";
+        let element = format!("<Text>{}</Text>", xml_escaped(text));
+        assert_eq!(xml_text(&element, "Text").as_deref(), Some(text));
+        let quoted = "<Text>&#x27;a&#39; &quot;b&quot;</Text>";
+        assert_eq!(xml_text(quoted, "Text").as_deref(), Some("'a' \"b\""));
     }
 }

@@ -1,13 +1,16 @@
-//! Faults: when one fires, what it does, and how AWS words a throttle in each protocol.
+//! Faults: when one fires, and what it does.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
 use hyper::body::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Call;
+use super::wording::{JSON, XML, query_answer};
+use crate::wire::Response;
 
 /// Something that goes wrong, once, at one call of a function.
 #[derive(Clone, Debug)]
@@ -66,8 +69,9 @@ impl fmt::Debug for When {
     }
 }
 
-/// Changes the JSON that AWS answers to a call.
-pub type Rewrite = Arc<dyn Fn(&Call, &mut Value) + Send + Sync>;
+/// What AWS answers to a call in place of the emulator's answer: status and body, or none where that
+/// stays.
+pub type Rewrite = Arc<dyn Fn(&Call, &Response) -> Option<(u16, Bytes)> + Send + Sync>;
 
 /// What happens to the call.
 #[derive(Clone)]
@@ -84,6 +88,15 @@ pub enum What {
     KillBefore,
     /// The function's process is killed after AWS carried the call out, before it hears so.
     KillAfter,
+    /// AWS carries nothing out and refuses, in the words of the call's protocol.
+    Refuse {
+        /// The HTTP status.
+        status: u16,
+        /// Such as `ClientException`.
+        code: String,
+        /// What AWS says about it.
+        message: String,
+    },
     /// AWS carries nothing out; this is the answer.
     Answer {
         /// The HTTP status.
@@ -95,24 +108,36 @@ pub enum What {
     },
     /// AWS carries it out; the body of its answer is changed on the way.
     EditAnswer(Arc<dyn Fn(Bytes) -> Bytes + Send + Sync>),
-    /// AWS carries it out, as the caller may; what it grants in JSON is changed by what the call
-    /// asks for, and a refusal stays as it is.
+    /// AWS carries it out, as the caller may; its answer is changed by what the call asks for.
     RewriteAnswer(Rewrite),
 }
 
 impl What {
-    /// A refusal of a JSON service: `__type` and `message`.
+    /// A refusal, such as 400 `ClientException`.
     pub fn error(status: u16, code: &str, message: &str) -> Self {
-        Self::json(status, &json!({ "__type": code, "message": message }))
+        let (code, message) = (code.to_owned(), message.to_owned());
+        Self::Refuse {
+            status,
+            code,
+            message,
+        }
     }
 
     /// A canned answer of a JSON service.
     pub fn json(status: u16, body: &Value) -> Self {
-        let content_type = "application/x-amz-json-1.1".to_owned();
         Self::Answer {
             status,
-            content_type,
+            content_type: JSON.to_owned(),
             body: body.to_string().into(),
+        }
+    }
+
+    /// A canned answer of a Query service: what is inside the operation's result element.
+    pub fn query(operation: &str, result: &str) -> Self {
+        Self::Answer {
+            status: 200,
+            content_type: XML.to_owned(),
+            body: query_answer(operation, result).into(),
         }
     }
 
@@ -128,22 +153,43 @@ impl What {
     }
 
     /// Plays a part that AWS has and the emulator has not: permissions are checked by the emulator,
-    /// the answer comes from `rewrite`.
+    /// what it grants is changed by `rewrite`, and what it refuses stays refused.
     pub fn rewrite_json(rewrite: impl Fn(&Call, &mut Value) + Send + Sync + 'static) -> Self {
-        Self::RewriteAnswer(Arc::new(rewrite))
+        Self::RewriteAnswer(Arc::new(move |call, answer| {
+            let granted = (answer.status == 200).then_some(&answer.body)?;
+            let mut value = serde_json::from_slice(granted).ok()?;
+            rewrite(call, &mut value);
+            Some((200, value.to_string().into()))
+        }))
     }
 
-    /// The body of an answer on its way to the caller; none when it goes as it is.
-    pub(super) fn on_its_way(&self, call: &Call, status: u16, body: &Bytes) -> Option<Bytes> {
-        match self {
-            Self::EditAnswer(edit) => Some(edit(body.clone())),
-            Self::RewriteAnswer(rewrite) if status == 200 => {
-                let mut value = serde_json::from_slice(body).ok()?;
-                rewrite(call, &mut value);
-                Some(value.to_string().into())
-            }
-            _ => None,
-        }
+    /// As [`What::rewrite_json`], for a Query service: `rewrite` gets the emulator's XML and returns
+    /// what is inside the operation's result element, or none where the answer stays. It may also
+    /// know what the emulator does not find; only what IAM denies stays denied.
+    pub fn rewrite_query(
+        rewrite: impl Fn(&Call, &str) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self::RewriteAnswer(Arc::new(move |call, answer| {
+            let allowed = (answer.status != 403).then_some(&answer.body)?;
+            let result = rewrite(call, &String::from_utf8_lossy(allowed))?;
+            Some((200, query_answer(&call.operation, &result).into()))
+        }))
+    }
+
+    /// Changes an answer on its way to the caller, if this is what it does.
+    pub(super) fn change(&self, call: &Call, answer: &mut Response) {
+        let (status, body) = match self {
+            Self::EditAnswer(edit) => (answer.status, edit(answer.body.clone())),
+            Self::RewriteAnswer(rewrite) => match rewrite(call, answer) {
+                Some(rewritten) => rewritten,
+                None => return,
+            },
+            _ => return,
+        };
+        (answer.status, answer.body) = (status, body);
+        answer.headers.remove(CONTENT_LENGTH);
+        // A checksum of the body that it was.
+        answer.headers.remove("x-amz-crc32");
     }
 }
 
@@ -156,6 +202,7 @@ impl fmt::Debug for What {
             Self::NeverAnswer => f.write_str("NeverAnswer"),
             Self::KillBefore => f.write_str("KillBefore"),
             Self::KillAfter => f.write_str("KillAfter"),
+            Self::Refuse { status, code, .. } => write!(f, "Refuse({status} {code})"),
             Self::Answer { status, .. } => write!(f, "Answer({status})"),
             Self::EditAnswer(_) => f.write_str("EditAnswer"),
             Self::RewriteAnswer(_) => f.write_str("RewriteAnswer"),
@@ -199,43 +246,10 @@ pub(super) fn fire(armed: &mut Vec<Armed>, call: &Call) -> Option<What> {
     fired
 }
 
-/// Status, content type and body of a throttle, in the form of the call's protocol.
-pub(super) fn throttle(call: &Call) -> (u16, &'static str, Bytes) {
-    let query = call
-        .content_type
-        .starts_with("application/x-www-form-urlencoded");
-    match call.service.as_str() {
-        "s3" => (
-            503,
-            "application/xml",
-            Bytes::from_static(
-                b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message><RequestId>REHEARSAL</RequestId></Error>",
-            ),
-        ),
-        _ if query => (
-            400,
-            "text/xml",
-            Bytes::from_static(
-                b"<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error><RequestId>rehearsal</RequestId></ErrorResponse>",
-            ),
-        ),
-        // Lambda and other REST services name the error in a header too; the SDKs read the body.
-        "lambda" => (
-            429,
-            "application/json",
-            Bytes::from_static(b"{\"__type\":\"TooManyRequestsException\",\"message\":\"Rate exceeded\"}"),
-        ),
-        _ => (
-            400,
-            "application/x-amz-json-1.1",
-            Bytes::from_static(b"{\"__type\":\"ThrottlingException\",\"message\":\"Rate exceeded\"}"),
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderMap;
 
     fn call(index: usize, service: &str, operation: &str) -> Call {
         Call {
@@ -281,6 +295,17 @@ mod tests {
         assert_eq!([fires(), fires(), fires()], [true, true, false]);
     }
 
+    fn changed(what: &What, call: &Call, status: u16, body: &'static str) -> (u16, String) {
+        let mut answer = Response {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        };
+        what.change(call, &mut answer);
+        let body = String::from_utf8_lossy(&answer.body).into_owned();
+        (answer.status, body)
+    }
+
     #[test]
     fn an_answer_is_rewritten_by_what_was_asked_for_and_a_refusal_is_not() {
         let what = What::rewrite_json(|call, answer| {
@@ -290,13 +315,31 @@ mod tests {
             request: Bytes::from_static(b"{\"for\":\"this\"}"),
             ..call(0, "ecs", "X")
         };
-        let goes = |status, body: &'static str| {
-            let body = what.on_its_way(&call, status, &Bytes::from_static(body.as_bytes()));
-            body.map(|body| String::from_utf8_lossy(&body).into_owned())
+        let goes = |status, body| changed(&what, &call, status, body).1;
+        assert_eq!(goes(200, "{}"), "{\"asked\":\"this\"}");
+        assert_eq!(goes(400, "{}"), "{}");
+        assert_eq!(goes(200, "no JSON"), "no JSON");
+    }
+
+    #[test]
+    fn a_query_answer_is_played_unless_iam_denies_the_call() {
+        let what = What::rewrite_query(|call, _| {
+            let asked = call.request_parameter("ChangeSetName")?;
+            Some(format!("<ChangeSetName>{asked}</ChangeSetName>"))
+        });
+        let asking = |request: &'static str| Call {
+            request: Bytes::from_static(request.as_bytes()),
+            ..call(0, "cloudformation", "DescribeChangeSet")
         };
-        assert_eq!(goes(200, "{}").as_deref(), Some("{\"asked\":\"this\"}"));
-        assert_eq!(goes(400, "{}"), None);
-        assert_eq!(goes(200, "no JSON"), None);
+        let (named, unnamed) = (asking("Action=X&ChangeSetName=a%2Fb"), asking("Action=X"));
+        let (status, body) = changed(&what, &named, 404, "unknown");
+        assert_eq!(status, 200);
+        let result =
+            "<DescribeChangeSetResult><ChangeSetName>a/b</ChangeSetName></DescribeChangeSetResult>";
+        assert!(body.contains(result), "{body}");
+        let stays = |call, status| changed(&what, call, status, "as it is");
+        assert_eq!(stays(&named, 403), (403, "as it is".to_owned()));
+        assert_eq!(stays(&unnamed, 400), (400, "as it is".to_owned()));
     }
 
     #[test]
@@ -304,26 +347,5 @@ mod tests {
         let mut armed = armed(When::Index(1), 1);
         assert!(fire(&mut armed, &call(0, "ecs", "A")).is_none());
         assert!(fire(&mut armed, &call(1, "s3", "B")).is_some());
-    }
-
-    #[test]
-    fn throttles_by_protocol() {
-        let status = |service: &str, content_type: &str| {
-            let call = Call {
-                content_type: content_type.to_owned(),
-                ..call(0, service, "X")
-            };
-            let (status, _, body) = throttle(&call);
-            (
-                status,
-                String::from_utf8_lossy(&body).contains("Throttling"),
-            )
-        };
-        assert_eq!(status("ecs", "application/x-amz-json-1.1"), (400, true));
-        assert_eq!(
-            status("sts", "application/x-www-form-urlencoded"),
-            (400, true)
-        );
-        assert_eq!(status("s3", ""), (503, false));
     }
 }

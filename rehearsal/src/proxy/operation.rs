@@ -98,7 +98,7 @@ fn s3(parts: &Parts, query: &str) -> &'static str {
 }
 
 /// The value of a parameter in a query string or form; one without a value is empty.
-fn parameter(query: &str, name: &str) -> Option<String> {
+pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         (key == name).then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
@@ -165,6 +165,10 @@ mod tests {
             "Action=AssumeRole&Version=2011-06-15",
             "AssumeRole",
         );
+        let form = "Action=CreateChangeSet&Version=2010-05-15&StackName=web&Parameters.member.1.ParameterKey=Action&Parameters.member.1.ParameterValue=x";
+        check("cloudformation", "POST", "/", &[], form, "CreateChangeSet");
+        let form = "Version=2010-05-15&TemplateBody=Action%3DDeleteStack&Action=ExecuteChangeSet";
+        check("cloudformation", "POST", "/", &[], form, "ExecuteChangeSet");
         check(
             "lambda",
             "POST",
