@@ -1,4 +1,5 @@
-//! Calls to AWS as an account, past the proxy, so that what a test looks up is not counted.
+//! Calls to AWS as an account, past the proxy, so that what a test looks up is not counted; by way
+//! of it on request.
 
 pub(crate) mod lambda;
 mod s3;
@@ -11,6 +12,7 @@ use tokio::runtime::Handle;
 
 pub use lambda::Invocation;
 
+use crate::Proxy;
 pub use crate::signed::Credentials;
 use crate::signed::{Aws, Call, form};
 use crate::wire::Response;
@@ -64,6 +66,14 @@ impl Account {
             region: region.to_owned(),
             ..self.clone()
         }
+    }
+
+    /// The same account, whose calls go by way of the proxy, as a function's do: they are recorded,
+    /// and faults hit them.
+    pub fn by_way_of(&self, proxy: &Proxy) -> Self {
+        let mut account = self.clone();
+        account.aws.endpoint = proxy.address();
+        account
     }
 
     /// Whoever `credentials` belong to, in this region; `id` stays.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 
 use crate::account::Account;
 use crate::tools;
-use crate::wire::{xml_text, xml_texts};
+use crate::world;
 use crate::{Progress, Rehearsal};
 
 /// A stack to deploy.
@@ -95,9 +95,7 @@ pub fn deploy(
 
 /// A stack's outputs.
 pub fn outputs(account: &Account, stack: &str) -> Result<Outputs> {
-    let xml = account.query("cloudformation", "DescribeStacks", &[("StackName", stack)])?;
-    let (names, values) = (xml_texts(&xml, "OutputKey"), xml_texts(&xml, "OutputValue"));
-    Ok(names.into_iter().zip(values).collect())
+    world::stack(account, stack)?.outputs()
 }
 
 /// `sam` splits at spaces and commas unless they are quoted.
@@ -107,35 +105,20 @@ fn parameter(name: &str, value: &str) -> String {
 }
 
 /// The failed events of a stack, the first cause first.
-fn failures(account: &Account, stack: &str) -> String {
-    let about = format!(
-        "deploy the stack {stack} to {} {}",
-        account.id(),
-        account.region()
-    );
-    let events = account.query(
-        "cloudformation",
-        "DescribeStackEvents",
-        &[("StackName", stack)],
-    );
-    let Ok(xml) = events else {
-        return about;
-    };
-    let mut failed: Vec<String> = xml_texts(&xml, "member")
+fn failures(account: &Account, name: &str) -> String {
+    let events = world::stack(account, name).and_then(|stack| stack.events());
+    let failed: Vec<String> = events
+        .unwrap_or_default()
         .into_iter()
-        .filter(|event| xml_text(event, "ResourceStatus").is_some_and(|s| s.contains("FAILED")))
-        .map(|event| {
-            let text = |name: &str| xml_text(&event, name).unwrap_or_default();
-            format!(
-                "{}: {}",
-                text("LogicalResourceId"),
-                text("ResourceStatusReason")
-            )
-        })
+        .filter(|event| event.status.contains("FAILED"))
+        .map(|event| format!("\n{}: {}", event.logical, event.reason))
         .collect();
-    // CloudFormation tells the newest first.
-    failed.reverse();
-    format!("{about}\n{}", failed.join("\n"))
+    format!(
+        "deploy the stack {name} to {} {}{}",
+        account.id(),
+        account.region(),
+        failed.concat()
+    )
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
-//! What there is to deploy from and to: an artifact store, images, clusters and services.
+//! What there is to deploy from and to: an artifact store, images, clusters and services, stacks.
 
 mod ecs;
+mod stack;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-pub use ecs::{Container, Service, ServiceSpec, create_service, task_definition};
+pub use ecs::{
+    Container, Service, ServiceSpec, create_cluster, create_service, service, task_definition,
+};
+pub use stack::{Stack, StackEvent, StackSpec, Template, create_stack, stack, template_bucket};
 
 use crate::AwsError;
 use crate::account::Account;

@@ -1,5 +1,5 @@
 """Starts MiniStack with one more service, CodePipeline, as far as IAM is concerned, and with ECS's
-deployments API in IAM's eyes.
+deployments API and CloudFormation's change sets in IAM's eyes.
 
 MiniStack checks the signature and the policies of such a request like those of any other and then
 answers who the caller is. The job API itself is the stand-in's (src/codepipeline.rs).
@@ -16,9 +16,10 @@ import threading
 from ministack import app
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import s3, sts
+from ministack.services import cloudformation, s3, sts
 
 _resource_arn = iam_actions.extract_resource_arn
+_request_context = iam_actions.request_tag_context
 _get_object = s3._get_object
 
 
@@ -26,9 +27,11 @@ def resource_arn(service, method, path, headers, body, *rest):
     """What a CodePipeline action is allowed on: the pipeline; jobs have no resource but `*`.
 
     And what ECS's deployments API is: MiniStack looks for a cluster's name only, and those requests
-    have ARNs instead.
+    have ARNs instead. Nor does it know that a change set named by its ARN belongs to a stack.
     """
     if service == "ecs" and (arn := deployment_arn(body)):
+        return arn
+    if service == "cloudformation" and (arn := stack_arn(rest[0])):
         return arn
     if service != "codepipeline":
         return _resource_arn(service, method, path, headers, body, *rest)
@@ -48,6 +51,30 @@ def deployment_arn(body):
         return several[0] if several else request.get("serviceDeploymentArn")
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
+
+
+def parameter(query, name):
+    """A parameter of a Query request, none when it is missing or empty."""
+    values = query.get(name)
+    return (values[0] if isinstance(values, list) else values) or None
+
+
+def stack_arn(query):
+    """The stack of the change set that a request names by its ARN alone."""
+    change_set = parameter(query, "ChangeSetName")
+    if not change_set or parameter(query, "StackName"):
+        return None
+    return cloudformation._change_sets.get(change_set, {}).get("StackId")
+
+
+def request_context(service, iam_action, body, query):
+    """And the condition keys of change sets: their name, the role and the template's address."""
+    context = _request_context(service, iam_action, body, query)
+    if service != "cloudformation":
+        return context
+    keys = {"ChangeSetName": "ChangeSetName", "RoleARN": "RoleArn", "TemplateURL": "TemplateUrl"}
+    sent = {key: parameter(query, name) for name, key in keys.items()}
+    return {**context, **{f"cloudformation:{key}": value for key, value in sent.items() if value}}
 
 
 async def codepipeline(method, path, headers, body, query_params):
@@ -89,6 +116,7 @@ def get_object(bucket, key, headers, query_params=None):
 
 iam_actions.SERVICE_TO_IAM_NAMESPACE["codepipeline"] = "codepipeline"
 iam_actions.extract_resource_arn = resource_arn
+iam_actions.request_tag_context = request_context
 s3._get_object = get_object
 app.SERVICE_HANDLERS["codepipeline"] = codepipeline
 app.main()

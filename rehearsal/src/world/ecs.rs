@@ -69,17 +69,13 @@ pub struct Service {
     pub family: String,
     /// Its ARN.
     pub arn: String,
-    /// The ARN of the task definition that it was created with.
+    /// The ARN of the task definition that it was created with, or found with.
     pub first_task_definition: String,
 }
 
 /// Creates cluster, task definition and service.
 pub fn create_service(account: &Account, spec: &ServiceSpec) -> Result<Service> {
-    call(
-        account,
-        "CreateCluster",
-        json!({ "clusterName": spec.cluster }),
-    )?;
+    create_cluster(account, &spec.cluster)?;
     let containers: Vec<Value> = spec
         .containers
         .iter()
@@ -127,6 +123,31 @@ pub fn create_service(account: &Account, spec: &ServiceSpec) -> Result<Service> 
         family: spec.family.clone(),
         arn: text(&created["service"]["serviceArn"])?,
         first_task_definition: first,
+    })
+}
+
+/// Creates a cluster, unless it is there.
+pub fn create_cluster(account: &Account, name: &str) -> Result<()> {
+    call(account, "CreateCluster", json!({ "clusterName": name })).map(|_| ())
+}
+
+/// A service that something else made.
+pub fn service(account: &Account, cluster: &str, name: &str) -> Result<Service> {
+    let request = json!({ "cluster": cluster, "services": [name] });
+    let described = call(account, "DescribeServices", request)?;
+    let found = &described["services"][0];
+    let running = text(&found["taskDefinition"])?;
+    let family = running
+        .rsplit('/')
+        .next()
+        .and_then(|id| id.split(':').next());
+    Ok(Service {
+        account: account.clone(),
+        cluster: cluster.to_owned(),
+        name: name.to_owned(),
+        family: family.unwrap_or_default().to_owned(),
+        arn: text(&found["serviceArn"])?,
+        first_task_definition: running,
     })
 }
 
