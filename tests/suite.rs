@@ -22,6 +22,7 @@ mod refusals;
 mod rollouts;
 mod secrets;
 mod several;
+mod stacks;
 mod tasks;
 mod templates;
 mod traffic;

@@ -13,6 +13,7 @@ pub use event::StackEvent;
 
 use super::Service;
 use super::ecs::service;
+use crate::AwsError;
 use crate::account::Account;
 use crate::wire::{xml_text, xml_texts};
 
@@ -50,20 +51,17 @@ impl Stack {
 
     /// Waits until nothing is under way, and returns the status that it ended in.
     pub fn settled(&self) -> Result<String> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        self.once("nothing is under way", || {
             let status = self.status()?;
-            if !status.ends_with("_IN_PROGRESS") {
-                return Ok(status);
-            }
-            ensure!(
-                Instant::now() < deadline,
-                "{} is {status} after {PATIENCE:?}: {:#?}",
-                self.name,
-                self.events()?
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            Ok((!status.ends_with("_IN_PROGRESS")).then_some(status))
+        })
+    }
+
+    /// Waits until its events are as wanted: all that happened to it, oldest first.
+    pub fn wait_until(&self, wanted: impl Fn(&[StackEvent]) -> bool) -> Result<()> {
+        self.once("the events are as wanted", || {
+            Ok(wanted(&self.events()?).then_some(()))
+        })
     }
 
     /// Its parameters; a NoEcho one is `****`.
@@ -145,14 +143,40 @@ impl Stack {
         self.query("UpdateStack", &params).map(|_| ())
     }
 
-    /// Tells the wait condition that holds it how to go on: `SUCCESS` or `FAILURE`.
+    /// Tells the wait condition that holds it how to go on, as soon as that listens: `SUCCESS` or
+    /// `FAILURE`.
     pub fn signal(&self, logical: &str, status: &str) -> Result<()> {
         let params = [
             ("LogicalResourceId", logical),
             ("UniqueId", "rehearsal"),
             ("Status", status),
         ];
-        self.query("SignalResource", &params).map(|_| ())
+        self.once("the signal is awaited", || {
+            match self.query("SignalResource", &params) {
+                Ok(_) => Ok(Some(())),
+                Err(error) => match error.downcast_ref::<AwsError>() {
+                    Some(aws) if aws.message.contains("not waiting for signals") => Ok(None),
+                    _ => Err(error),
+                },
+            }
+        })
+    }
+
+    /// Looks until there is something to see; the error tells what happened to the stack.
+    fn once<T>(&self, what: &str, look: impl Fn() -> Result<Option<T>>) -> Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(seen) = look()? {
+                return Ok(seen);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "{}: it does not come that {what} within {PATIENCE:?}: {:#?}",
+                self.name,
+                self.events()?
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// The physical id of a resource.

@@ -1,0 +1,8 @@
+//! Rollouts of stacks, by CloudFormation's change sets (CONTRACTS 3.6).
+
+mod case;
+mod hand;
+mod script;
+
+mod emulator;
+mod played;
