@@ -1,0 +1,83 @@
+//! Tags resolved to digests: what is released is what was looked up once, whatever the tag says later.
+
+use aws::ecr;
+use futures_util::future::join_all;
+use shared::error::Failure;
+use shared::names::Digest;
+use shared::rollout::report;
+use shared::rollout_file::images::{Image, ImageFile};
+
+use super::Work;
+use super::stacks::Planned;
+use crate::decide::{self, Plan};
+
+/// Puts digests in the place of tags, each image resolved once.
+pub(super) async fn pin(
+    work: &Work<'_>,
+    plan: &mut Plan,
+    stacks: &mut [Planned],
+    images: &[ImageFile],
+) -> Result<(), Failure> {
+    let mut to_pin: Vec<(usize, Image)> = Vec::new();
+    let mut add = |n: usize, image: Image| {
+        if !to_pin.iter().any(|(_, known)| *known == image) {
+            to_pin.push((n, image));
+        }
+    };
+    for (n, definition) in plan.each() {
+        for image in decide::to_pin(definition, images) {
+            add(n, image);
+        }
+    }
+    for (n, image) in stacks.iter().flat_map(Planned::to_pin) {
+        add(n, image.clone());
+    }
+    let resolved = join_all(to_pin.iter().map(|(n, image)| resolve(work, *n, image))).await;
+    let mut digests: Vec<(Image, Digest)> = Vec::new();
+    let mut failures: Vec<Failure> = Vec::new();
+    for ((_, image), digest) in to_pin.into_iter().zip(resolved) {
+        match digest {
+            Ok(Some(digest)) => digests.push((image, digest)),
+            Ok(None) => {}
+            Err(failure) => failures.push(failure),
+        }
+    }
+    if let Some(mut first) = failures.pop() {
+        for other in failures {
+            first.message = format!("{}\n{}", other.message, first.message);
+            first.kind = other.kind;
+        }
+        return Err(first);
+    }
+    for definition in plan.definitions.iter_mut().flatten() {
+        decide::pin(definition, &digests);
+    }
+    for stack in stacks {
+        stack.pin(&digests);
+    }
+    Ok(())
+}
+
+async fn resolve(work: &Work<'_>, n: usize, image: &Image) -> Result<Option<Digest>, Failure> {
+    let (Some(end), Some(repository)) = (work.ends.get(n), image.ecr()) else {
+        return Ok(None);
+    };
+    let (client, caller) = work
+        .clients
+        .ecr(work.job, end.reached()?, &repository)
+        .await;
+    let resolved = ecr::resolve_tag(&client, &repository, decide::tag(image)).await;
+    resolved.map(Some).map_err(|error| {
+        let resource = format!(
+            "arn:aws:ecr:{}:{}:repository/{}",
+            repository.region.as_str(),
+            repository.account.as_str(),
+            repository.name
+        );
+        let what = format!(
+            "nothing was changed; {}: image {image} cannot be resolved to its digest",
+            report::place(end.placed())
+        );
+        error.into_failure(&what, &caller, &resource, repository.account.as_str())
+    })
+}

@@ -1,0 +1,184 @@
+//! Change sets made and held against the guard: they change nothing before they are executed.
+
+use std::time::Duration;
+
+use aws::cloudformation::Client;
+use aws::cloudformation::change_set::{self, Wanted};
+use aws::error::CallError;
+use futures_util::future::join_all;
+use shared::error::{Failure, FailureKind};
+use shared::rollout::State;
+use shared::rollout::stack::change_set_name;
+use shared::rollout::watch::{Phase, Watch};
+use shared::stack::before::Before;
+use shared::stack::{ChangeSet, Status, guard};
+
+use super::super::Work;
+use super::super::findings::Findings;
+use super::kept::keep;
+use super::template::Template;
+use super::{Made, Planned};
+use crate::decide;
+
+/// The pause between two looks at a change set that is being created: they take seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After as many looks it is for the next invocation.
+const LOOKS: u32 = 120;
+
+/// Makes all change sets and holds them against the guard. If one may not be executed, none stays.
+pub(in super::super) async fn create(
+    work: &Work<'_>,
+    state: &State,
+    planned: &[Planned],
+) -> Result<Vec<Made>, Failure> {
+    let each = planned
+        .iter()
+        .map(|planned| create_one(work, state, planned));
+    let mut findings = Findings::new(work);
+    let mut failure: Option<Failure> = None;
+    let mut all = Vec::new();
+    for (planned, made) in planned.iter().zip(join_all(each).await) {
+        match made {
+            Ok(Ok(made)) => all.push(made),
+            Ok(Err(wrongs)) => findings.add(planned.n, wrongs),
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    let refused = findings.done().err().or(failure);
+    let Some(refused) = refused else {
+        return Ok(all);
+    };
+    // What another delivery will take up stays.
+    if refused.kind != FailureKind::SystemUnavailable {
+        let places: Vec<usize> = planned.iter().map(|planned| planned.n).collect();
+        discard(work, state, &places).await;
+    }
+    Err(refused)
+}
+
+/// Deletes change sets that were never executed; what cannot be deleted harms nobody.
+pub(in super::super) async fn discard(work: &Work<'_>, state: &State, places: &[usize]) {
+    let each = places.iter().map(|n| async move {
+        let end = work.ends.get(*n)?;
+        let (target, reached) = (end.target.stack()?, end.reached().ok()?);
+        let client = reached.cloudformation();
+        let name = change_set_name(&state.attempt, *n);
+        // One that is executed, by an earlier delivery, tells how that goes.
+        let found = change_set::describe(&client, &target.stack, &name).await;
+        if !matches!(&found, Ok(Some(one)) if one.execution.starts_with("EXECUTE_"))
+            && let Err(error) = change_set::delete(&client, &target.stack, &name).await
+        {
+            tracing::warn!(%error, name, "could not delete a change set that is not used");
+        }
+        Some(())
+    });
+    join_all(each).await;
+}
+
+async fn create_one(
+    work: &Work<'_>,
+    state: &State,
+    planned: &Planned,
+) -> Result<Result<Made, Vec<String>>, Failure> {
+    let n = planned.n;
+    let (Some(end), Some(target)) = (
+        work.ends.get(n),
+        work.ends.get(n).and_then(|end| end.target.stack()),
+    ) else {
+        return Ok(Err(Vec::new()));
+    };
+    let client = end.reached()?.cloudformation();
+    let name = change_set_name(&state.attempt, n);
+    let parameters = match planned.parameters(work.request.file.on_failure) {
+        Ok(parameters) => parameters,
+        Err(wrongs) => return Ok(Err(wrongs)),
+    };
+    let wanted = Wanted {
+        stack: &target.stack,
+        name: &name,
+        new: planned.stack.is_none(),
+        template: planned.template.as_ref().map(Template::source),
+        parameters: &parameters,
+        capabilities: &target.capabilities,
+        role: target
+            .cloudformation_role
+            .as_ref()
+            .map(|role| role.as_str()),
+        tags: planned.given.tags.as_deref(),
+    };
+    let made = made(&client, &wanted).await;
+    let change_set = match made.map_err(|error| end.failed(error))? {
+        Ok(change_set) => change_set,
+        Err(text) => return Err(Failure::new(FailureKind::SystemUnavailable, text)),
+    };
+    let stack = planned.stack.as_ref();
+    let watch = Watch {
+        was: stack.map(|stack| aws::time::shown(stack.changed)),
+        became: name.clone(),
+        deployment: decide::id(&change_set.id).to_owned(),
+        phase: Phase::Waiting,
+        ..Watch::default()
+    };
+    if change_set.changes_nothing() {
+        delete(&client, &wanted).await;
+        let watch = Watch {
+            deployment: String::new(),
+            unchanged: true,
+            phase: Phase::Forward,
+            ..watch
+        };
+        return Ok(Ok(Made { n, watch }));
+    }
+    match (&change_set.status, change_set.execution.as_str()) {
+        // An earlier delivery has checked it and begun.
+        (_, executed) if executed.starts_with("EXECUTE_") => return Ok(Ok(Made { n, watch })),
+        (Status::Complete, "AVAILABLE") => {}
+        (status, execution) => {
+            return Ok(Err(vec![decide::unusable(
+                status,
+                execution,
+                &change_set.reason,
+            )]));
+        }
+    }
+    let refused = guard::refused(&change_set.changes, &target.allow_replacement);
+    if !refused.is_empty() {
+        return Ok(Err(refused));
+    }
+    if let Some(stack) = stack {
+        let before = Before::of(
+            stack,
+            planned.before.clone(),
+            &change_set.changes,
+            &target.allow_replacement,
+        );
+        keep(work, state, n, &before).await?;
+    }
+    Ok(Ok(Made { n, watch }))
+}
+
+pub(in super::super) async fn delete(client: &Client, wanted: &Wanted<'_>) {
+    if let Err(error) = change_set::delete(client, wanted.stack, wanted.name).await {
+        tracing::warn!(%error, "could not delete a change set that changes nothing");
+    }
+}
+
+/// Creates a change set and waits until it can be looked at; the inner error says that it takes too
+/// long.
+pub(in super::super) async fn made(
+    client: &Client,
+    wanted: &Wanted<'_>,
+) -> Result<Result<ChangeSet, String>, CallError> {
+    change_set::create(client, wanted).await?;
+    for _ in 0..LOOKS {
+        match change_set::describe(client, wanted.stack, wanted.name).await? {
+            Some(found) if found.status != Status::Creating => return Ok(Ok(found)),
+            // Not there yet, or still at work.
+            _ => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+    Ok(Err(format!(
+        "CloudFormation is still creating the change set {} of stack {}",
+        wanted.name, wanted.stack
+    )))
+}

@@ -1,0 +1,236 @@
+//! All stack targets read, with what the artifacts have for them; nothing is written but a long
+//! template into its bucket.
+
+use std::collections::BTreeMap;
+
+use aws::cloudformation::{change_set, stack, template as templates};
+use futures_util::future::join_all;
+use shared::error::Failure;
+use shared::rollout::stack::change_set_name;
+use shared::rollout::{State, report};
+use shared::rollout_file::Place;
+use shared::rollout_file::images::ImageFile;
+use shared::rollout_file::stack::{Parameters, StackTarget, Written};
+use shared::stack::parameters::{self, declared_by};
+use shared::stack::{Summary, standing};
+
+use super::super::artifacts::Artifacts;
+use super::super::findings::Findings;
+use super::super::{End, Work};
+use super::Planned;
+use super::template::{self, Template};
+use crate::decide::{self, Given};
+
+/// What reading all stacks came to.
+pub(in super::super) enum Read {
+    /// One per stack target; what is wrong is among the findings.
+    All(Vec<Planned>),
+    /// Somebody else is at work on one of them.
+    Busy(String),
+}
+
+/// Reads all stack targets and what the artifacts have for them.
+pub(in super::super) async fn read(
+    work: &Work<'_>,
+    state: &State,
+    artifacts: &mut Artifacts<'_>,
+    images: &[ImageFile],
+    findings: &mut Findings,
+) -> Result<Read, Failure> {
+    let mut wishes = Vec::new();
+    for (n, end) in work.ends.iter().enumerate() {
+        let Some(target) = end.target.stack() else {
+            continue;
+        };
+        let files = files(target, artifacts).await?;
+        let given = decide::given(target, &files).unwrap_or_else(|wrongs| {
+            findings.add(n, wrongs);
+            Given::default()
+        });
+        let text = match target
+            .template
+            .as_ref()
+            .map(|place| (place, files.get(place)))
+        {
+            Some((place, Some(bytes))) => {
+                template::text(place, bytes, target).unwrap_or_else(|wrong| {
+                    findings.add(n, vec![wrong]);
+                    None
+                })
+            }
+            _ => None,
+        };
+        wishes.push((n, target, given, text));
+    }
+    if wishes.is_empty() {
+        return Ok(Read::All(Vec::new()));
+    }
+    if work.setup.state_bucket.is_none() {
+        findings.general(vec![
+            "this function has no bucket for what stacks were before (STATE_BUCKET): deploy the \
+             template.yaml of this version"
+                .to_owned(),
+        ]);
+    }
+    findings.done()?;
+    let each = wishes
+        .into_iter()
+        .map(|(n, target, given, text)| async move {
+            let Some(end) = work.ends.get(n) else {
+                return Ok(One::Wrong(n, Vec::new()));
+            };
+            let wish = Wish {
+                n,
+                target,
+                given,
+                text,
+            };
+            one(work, state, end, wish, images).await
+        });
+    let mut planned = Vec::new();
+    for one in join_all(each).await {
+        match one? {
+            One::Good(good) => planned.push(*good),
+            One::Wrong(n, wrongs) => findings.add(n, wrongs),
+            One::Busy(text) => return Ok(Read::Busy(text)),
+        }
+    }
+    Ok(Read::All(planned))
+}
+
+/// The files of the artifacts that a target names.
+async fn files(
+    target: &StackTarget,
+    artifacts: &mut Artifacts<'_>,
+) -> Result<BTreeMap<Place, Vec<u8>>, Failure> {
+    let mut places: Vec<&Place> = target.template.iter().collect();
+    match &target.parameters {
+        Parameters::File(place) => places.push(place),
+        Parameters::Inline(values) => {
+            places.extend(values.iter().filter_map(|(_, written)| match written {
+                Written::FromFile(place, _) => Some(place),
+                Written::Text(_) => None,
+            }));
+        }
+    }
+    let mut files = BTreeMap::new();
+    for place in places {
+        if !files.contains_key(place) {
+            files.insert(place.clone(), artifacts.required(place).await?);
+        }
+    }
+    Ok(files)
+}
+
+enum One {
+    Good(Box<Planned>),
+    Wrong(usize, Vec<String>),
+    Busy(String),
+}
+
+/// What the rollout file and the artifacts want of a stack.
+struct Wish<'a> {
+    n: usize,
+    target: &'a StackTarget,
+    given: Given,
+    text: Option<String>,
+}
+
+async fn one(
+    work: &Work<'_>,
+    state: &State,
+    end: &End<'_>,
+    wish: Wish<'_>,
+    images: &[ImageFile],
+) -> Result<One, Failure> {
+    let Wish {
+        n,
+        target,
+        given,
+        text,
+    } = wish;
+    let file = &work.request.file;
+    let failed = |error| end.failed(error);
+    let reached = end.reached()?;
+    let client = reached.cloudformation();
+    let found = stack::describe(&client, &target.stack)
+        .await
+        .map_err(failed)?;
+    let region = end.target.region.as_str();
+    let standing = standing::of(found.as_ref(), &target.stack, region);
+    let busy = match decide::standing(target, standing) {
+        Ok(busy) => busy,
+        Err(wrong) => return Ok(One::Wrong(n, vec![wrong])),
+    };
+    // A new stack has no parameters and no template that could be kept.
+    let old = found.filter(|stack| stack.status != "REVIEW_IN_PROGRESS");
+    if let Some(text) = busy {
+        // It may be an earlier delivery of this very job; its change set says so.
+        let name = change_set_name(&state.attempt, n);
+        let ours = change_set::describe(&client, &target.stack, &name).await;
+        let ours = ours.map_err(failed)?;
+        if !ours.is_some_and(|ours| ours.execution.starts_with("EXECUTE_")) {
+            return Ok(One::Busy(format!(
+                "{}: {text}",
+                report::place(end.placed())
+            )));
+        }
+    }
+    let mut wrongs = decide::role(target, old.as_ref(), &file.allow);
+    let (taken, unfit) = parameters::images(&target.image_parameters, images);
+    wrongs.extend(unfit);
+    wrongs.extend(
+        taken
+            .iter()
+            .flat_map(|(_, image)| decide::floating(image, &file.allow)),
+    );
+    let template = match text {
+        Some(text) => Some(Template::of(text, target, reached).await.map_err(failed)?),
+        None if old.is_none() => {
+            wrongs.push("the stack is new, so it needs a \"template\"".to_owned());
+            return Ok(One::Wrong(n, wrongs));
+        }
+        None => None,
+    };
+    let declared = match &template {
+        Some(template) => {
+            let summary = templates::summary(&client, template.source()).await;
+            summary.map_err(failed)?
+        }
+        None => Summary {
+            parameters: old.as_ref().map(declared_by).unwrap_or_default(),
+            ..Summary::default()
+        },
+    };
+    let before = match (&template, &old) {
+        (Some(template), Some(_)) => {
+            let before = templates::original(&client, &target.stack).await;
+            let before = before.map_err(failed)?;
+            wrongs.extend(template::may_go_back(&before, target));
+            (before != template.text).then_some(before)
+        }
+        _ => None,
+    };
+    wrongs.extend(parameters::capabilities(&declared, &target.capabilities));
+    let planned = Planned {
+        n,
+        stack: old,
+        given,
+        template,
+        declared,
+        images: taken,
+        before,
+    };
+    wrongs.extend(
+        planned
+            .parameters(file.on_failure)
+            .err()
+            .into_iter()
+            .flatten(),
+    );
+    Ok(if wrongs.is_empty() {
+        One::Good(Box::new(planned))
+    } else {
+        One::Wrong(n, wrongs)
+    })
+}
