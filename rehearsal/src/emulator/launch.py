@@ -4,20 +4,29 @@ deployments API and CloudFormation's change sets in IAM's eyes.
 MiniStack checks the signature and the policies of such a request like those of any other and then
 answers who the caller is. The job API itself is the stand-in's (src/codepipeline.rs).
 
-And S3 answers pieces of a version, as AWS does.
+And S3 answers pieces of a version, as AWS does; policies see calls that came by TLS, as all of them
+do on AWS; and CloudFormation hands ECS the types of its API.
 
 One operation is the rehearsal's own: `Rehearsal.Events` answers how many asynchronous invocations
 are running or wait for their retry.
 """
 
+import functools
 import json
 import threading
 
+import botocore.session
 from ministack import app
 from ministack.core import iam_actions
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudformation, s3, sts
+from ministack.services import cloudformation, ecs, s3, sts
+from ministack.services.cloudformation import provisioners
 
+
+_pin_request_origin = app.pin_request_origin
+_task_definition = provisioners._ecs_task_def_create
+_create_service = ecs._create_service
+_update_service = ecs._update_service
 _resource_arn = iam_actions.extract_resource_arn
 _request_context = iam_actions.request_tag_context
 _get_object = s3._get_object
@@ -114,6 +123,68 @@ def get_object(bucket, key, headers, query_params=None):
     return 206, answered, body[start:end + 1]
 
 
+def task_definition(logical_id, props, stack_name):
+    """A task definition of a template, its containers in the form that the API has them in."""
+    members = ecs_input("RegisterTaskDefinition").members
+    fitted = {key: fit(value, members[camel(key)])
+              for key, value in props.items() if key in ("ContainerDefinitions", "Volumes")}
+    return _task_definition(logical_id, {**props, **fitted}, stack_name)
+
+
+def create_service(request):
+    """What a template says comes here, too."""
+    return _create_service(fit(request, ecs_input("CreateService")))
+
+
+def update_service(request):
+    """As above."""
+    return _update_service(fit(request, ecs_input("UpdateService")))
+
+
+@functools.cache
+def ecs_input(operation):
+    """The shape of an operation's request, as AWS's own model has it."""
+    model = botocore.session.get_session().get_service_model("ecs")
+    return model.operation_model(operation).input_shape
+
+
+def fit(value, shape):
+    """A template's value as the API has it: parameters are texts even if they are numbers, and names
+    begin with a capital letter. CloudFormation translates both; MiniStack translates some."""
+    if value is None:
+        return None
+    if shape.type_name == "structure" and isinstance(value, dict):
+        named = {camel(key): one for key, one in value.items()}
+        return {key: fit(one, shape.members[key]) if key in shape.members else one
+                for key, one in named.items()}
+    if shape.type_name == "list" and isinstance(value, list):
+        return [fit(one, shape.member) for one in value]
+    if isinstance(value, str):
+        if shape.type_name in ("integer", "long"):
+            return int(value)
+        if shape.type_name in ("float", "double"):
+            return float(value)
+        if shape.type_name == "boolean":
+            return value.lower() == "true"
+    return value
+
+
+def camel(key):
+    """ContainerPort is containerPort there."""
+    return key[:1].lower() + key[1:]
+
+
+def pin_request_origin(address, _):
+    """On AWS every call of an SDK comes by TLS. Here none does, and a bucket's policy that asks for it
+    would refuse them all."""
+    _pin_request_origin(address, True)
+
+
+app.pin_request_origin = pin_request_origin
+provisioners._ecs_task_def_create = task_definition
+provisioners._RESOURCE_HANDLERS["AWS::ECS::TaskDefinition"]["create"] = task_definition
+ecs._create_service = create_service
+ecs._update_service = update_service
 iam_actions.SERVICE_TO_IAM_NAMESPACE["codepipeline"] = "codepipeline"
 iam_actions.extract_resource_arn = resource_arn
 iam_actions.request_tag_context = request_context
