@@ -23,6 +23,10 @@ pub const EXTERNAL_ID: &str = "redbutton-test";
 pub const LOG_GROUPS: &str = "/ecs/*";
 /// Names of the SSM parameters that it may give images to, in either account.
 pub const PUBLISHED: &str = "/redbutton/*";
+/// The role that CloudFormation acts with in the other account.
+pub const CLOUDFORMATION_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-cloudformation";
+/// The boundary of the roles that CloudFormation makes with it.
+pub const BOUNDARY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
 /// The updater's name.
 pub const UPDATER: &str = "redbutton-task-definition-updater";
 
@@ -53,15 +57,27 @@ pub fn install(
         |account: &str| format!("arn:aws:logs:{TARGET_REGION}:{account}:log-group:{LOG_GROUPS}");
     let published =
         |account: &str| format!("arn:aws:ssm:{TARGET_REGION}:{account}:parameter{PUBLISHED}");
+    let stacks =
+        |account: &str| format!("arn:aws:cloudformation:{TARGET_REGION}:{account}:stack/*/*");
+    let template_bucket =
+        |account: &str| format!("arn:aws:s3:::templates-{account}-{TARGET_REGION}");
 
     progress("deploying template.yaml into account 111111111111, us-east-1");
     let own_clusters = clusters(tooling.id());
     let (own_log_groups, own_published) = (log_groups(tooling.id()), published(tooling.id()));
+    let (own_stacks, own_template_bucket) = (stacks(tooling.id()), template_bucket(tooling.id()));
+    let own_cloudformation_role = CLOUDFORMATION_ROLE.replace(TARGET_ACCOUNT, tooling.id());
     let parameters = [
         ("TargetRoleArns", TARGET_ROLE),
         ("OwnAccountClusterArns", own_clusters.as_str()),
         ("OwnAccountLogGroupArns", own_log_groups.as_str()),
         ("OwnAccountParameterArns", own_published.as_str()),
+        ("OwnAccountStackArns", own_stacks.as_str()),
+        (
+            "OwnAccountCloudFormationRoleArns",
+            own_cloudformation_role.as_str(),
+        ),
+        ("OwnAccountTemplateBucketArns", own_template_bucket.as_str()),
         ("LookEverySeconds", look_every),
         ("CaBundleFile", ca_bundle()?),
     ];
@@ -78,6 +94,8 @@ pub fn install(
         clusters(other.id()),
     );
     let (other_log_groups, other_published) = (log_groups(other.id()), published(other.id()));
+    let (other_stacks, other_template_bucket) = (stacks(other.id()), template_bucket(other.id()));
+    let cloudformation_role = CLOUDFORMATION_ROLE.rsplit('/').next().unwrap_or_default();
     let repositories = format!("arn:aws:ecr:{TARGET_REGION}:{}:repository/*", other.id());
     let parameters = [
         ("ToolingAccountId", tooling.id()),
@@ -86,6 +104,11 @@ pub fn install(
         ("RepositoryArns", repositories.as_str()),
         ("LogGroupArns", other_log_groups.as_str()),
         ("ParameterArns", other_published.as_str()),
+        ("StackArns", other_stacks.as_str()),
+        ("CloudFormationRoleArns", CLOUDFORMATION_ROLE),
+        ("TemplateBucketArns", other_template_bucket.as_str()),
+        ("CloudFormationRoleName", cloudformation_role),
+        ("PermissionsBoundaryArn", BOUNDARY),
     ];
     let stack = Stack {
         name: "redbutton-roles",
