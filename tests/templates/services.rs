@@ -1,0 +1,375 @@
+//! `templates/cluster.yaml` and `templates/service.yaml`: what they say, and what comes of them.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rehearsal::deploy::{Outputs, Stack, deploy};
+use rehearsal::{suite, workspace, world};
+use serde_json::{Value, json};
+use shared::stack::LONGEST_BODY_BYTES;
+
+use super::{CLUSTER, only};
+use crate::fixture::{self, World};
+
+const TEMPLATES: [&str; 3] = ["cluster.yaml", "roles.yaml", "service.yaml"];
+
+const GROUP: &str =
+    "arn:aws:elasticloadbalancing:ap-southeast-2:333333333333:targetgroup/web/50dc6c495c0c9188";
+
+/// CONTRACTS 3.6.1: a rollout can hand each of them over as it is.
+#[test]
+fn templates_fit_a_call_and_are_read_by_cloudformation() {
+    for name in TEMPLATES {
+        let text = fs::read_to_string(path(name)).unwrap();
+        assert!(text.len() <= LONGEST_BODY_BYTES, "{name}: {}", text.len());
+        // CloudFormation's YAML has no anchors and aliases, which most libraries read without a word.
+        for line in text.lines() {
+            let value = line.split_once(": ").map_or("", |(_, value)| value);
+            let first = value.trim_start_matches("- ").chars().next();
+            assert!(!matches!(first, Some('&' | '*')), "{name}: {line}");
+        }
+    }
+}
+
+/// CONTRACTS 3.10.1 and 3.10.5: accounts, which exist, and their roles by name only.
+#[test]
+fn other_accounts_may_pull_and_do_nothing_else() {
+    let policy = &only(&CLUSTER, "AWS::ECR::Repository")["RepositoryPolicyText"]["Fn::If"][1];
+    let statements = policy["Statement"].as_array().unwrap();
+    assert_eq!(statements.len(), 1);
+    let statement = &statements[0];
+    assert_eq!(
+        statement["Principal"],
+        json!({"AWS": {"Ref": "PullAccountIds"}})
+    );
+    for action in statement["Action"].as_array().unwrap() {
+        let action = action.as_str().unwrap().trim_start_matches("ecr:");
+        let reads = ["Batch", "Describe", "Get"];
+        let pulls = reads.iter().any(|verb| action.starts_with(verb));
+        assert!(pulls && !action.contains("Delete"), "{action}");
+    }
+    assert_eq!(
+        statement["Condition"]["Fn::If"][1],
+        json!({"ArnLike": {"aws:PrincipalArn": {"Ref": "PullPrincipalArns"}}})
+    );
+}
+
+/// CONTRACTS 3.10.5: an image that serves is spared for as long as nothing newer pushes it out.
+#[test]
+fn images_with_a_tag_go_by_number_and_never_by_age() {
+    let repository = only(&CLUSTER, "AWS::ECR::Repository");
+    assert_eq!(repository["ImageTagMutability"], "IMMUTABLE");
+    assert_eq!(repository["ImageScanningConfiguration"]["ScanOnPush"], true);
+    let text = &repository["LifecyclePolicy"]["LifecyclePolicyText"]["Fn::Sub"];
+    let filled = text
+        .as_str()
+        .unwrap()
+        .replace("${KeepUntaggedDays}", "30")
+        .replace("${KeepImages}", "500");
+    let policy: Value = serde_json::from_str(&filled).unwrap();
+    let rules = policy["rules"].as_array().unwrap();
+    let counts = |tags: &str| {
+        let of = |rule: &&Value| rule["selection"]["tagStatus"] == tags;
+        let counts = rules.iter().filter(of);
+        let counts: Vec<&Value> = counts.map(|rule| &rule["selection"]["countType"]).collect();
+        json!(counts)
+    };
+    assert_eq!(rules.len(), 2);
+    assert_eq!(counts("tagged"), json!(["imageCountMoreThan"]));
+    assert_eq!(counts("untagged"), json!(["sinceImagePushed"]));
+}
+
+/// Made, read back, and released to by its one parameter.
+#[test]
+fn a_service_is_made_of_the_templates_and_an_update_changes_its_image() {
+    let world = fixture::world();
+    let account = &world.suite.other;
+    let name = "of-the-templates";
+    let made = deployed(
+        &world,
+        "cluster.yaml",
+        "of-the-templates-cluster",
+        &[
+            ("ClusterName", name),
+            ("RepositoryName", name),
+            ("PullAccountIds", "111111111111,222222222222"),
+            ("PullPrincipalArns", "arn:aws:iam::*:role/ecs/*"),
+        ],
+    );
+    let [first, second] = ["v1", "v2"].map(|tag| {
+        let manifest = world::manifest(&format!("{name} {tag}"));
+        let digest = world::put_image(account, name, tag, &manifest).unwrap();
+        format!("{}@{digest}", made["RepositoryUri"])
+    });
+
+    let secret = "arn:aws:secretsmanager:ap-southeast-2:333333333333:secret:web-AbCdEf";
+    let token = format!("TOKEN: {secret}:token::");
+    let made = deployed(
+        &world,
+        "service.yaml",
+        name,
+        &[
+            ("Image", &first),
+            ("ServiceName", name),
+            ("ClusterName", name),
+            ("VpcId", "vpc-0a1b2c3d"),
+            ("SubnetIds", "subnet-0a1b2c3d,subnet-1a2b3c4d"),
+            ("HealthCheckCommand", "CMD,/web,--check"),
+            ("Environment1", "LEVEL: info"),
+            ("Environment8", "ADDRESS: https://example.com/?a=b,c"),
+            ("Secret1", &token),
+            ("SecretArns", secret),
+            ("WritablePath", "/tmp"),
+            ("PermissionsBoundaryArn", suite::BOUNDARY),
+        ],
+    );
+    let service = described(&world, name);
+    assert_eq!(service["desiredCount"], 1);
+    assert_eq!(
+        service["deploymentConfiguration"],
+        json!({
+            "strategy": "ROLLING",
+            "minimumHealthyPercent": 100,
+            "maximumPercent": 200,
+            "deploymentCircuitBreaker": {"enable": true, "rollback": true},
+            "alarms": {
+                "enable": true,
+                "rollback": true,
+                "alarmNames": ["ecs-of-the-templates-memory"],
+            },
+        })
+    );
+    let network = &service["networkConfiguration"]["awsvpcConfiguration"];
+    assert_eq!(network["securityGroups"], json!([made["SecurityGroupId"]]));
+    assert_eq!(
+        service["taskDefinition"],
+        made["TaskDefinitionArn"].as_str()
+    );
+
+    let was = definition(&world, &service);
+    for (key, role) in [
+        ("taskRoleArn", "TaskRoleArn"),
+        ("executionRoleArn", "ExecutionRoleArn"),
+    ] {
+        assert_eq!(was[key], made[role].as_str());
+        assert!(
+            made[role].starts_with("arn:aws:iam::333333333333:role/ecs/"),
+            "{made:?}"
+        );
+    }
+    assert_eq!(
+        was["containerDefinitions"],
+        json!([{
+            "name": name,
+            "image": first,
+            "essential": true,
+            "readonlyRootFilesystem": true,
+            "mountPoints": [
+                {"sourceVolume": "writable", "containerPath": "/tmp", "readOnly": false},
+            ],
+            "portMappings": [{"containerPort": 8080, "protocol": "tcp"}],
+            "environment": [
+                {"name": "LEVEL", "value": "info"},
+                {"name": "ADDRESS", "value": "https://example.com/?a=b,c"},
+            ],
+            "secrets": [{"name": "TOKEN", "valueFrom": format!("{secret}:token::")}],
+            "healthCheck": {
+                "command": ["CMD", "/web", "--check"],
+                "interval": 10,
+                "timeout": 5,
+                "retries": 3,
+                "startPeriod": 30,
+            },
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": "/ecs/of-the-templates",
+                    "awslogs-region": "ap-southeast-2",
+                    "awslogs-stream-prefix": name,
+                    "mode": "non-blocking",
+                    "max-buffer-size": "25m",
+                },
+            },
+        }])
+    );
+    let prefix = json!({"logGroupNamePrefix": "/ecs/of-the-templates"});
+    let groups = account.json("logs", "Logs_20140328.DescribeLogGroups", prefix);
+    assert_eq!(groups.unwrap()["logGroups"][0]["retentionInDays"], 90);
+
+    // A release: everything else keeps its value.
+    let made = deployed(&world, "service.yaml", name, &[("Image", &second)]);
+    let service = described(&world, name);
+    assert_eq!(
+        service["taskDefinition"],
+        made["TaskDefinitionArn"].as_str()
+    );
+    let is = definition(&world, &service);
+    assert_ne!(is["taskDefinitionArn"], was["taskDefinitionArn"]);
+    let mut expected = was["containerDefinitions"].clone();
+    expected[0]["image"] = json!(second);
+    assert_eq!(is["containerDefinitions"], expected);
+}
+
+/// Behind a load balancer, by ECS's own strategies.
+#[test]
+fn traffic_is_shifted_between_two_target_groups() {
+    let world = fixture::world();
+    let name = "of-the-template-in-steps";
+    let balancing = |what: &str| {
+        format!("arn:aws:elasticloadbalancing:ap-southeast-2:333333333333:{what}/50dc6c495c0c9188")
+    };
+    let groups = ["targetgroup/blue", "targetgroup/green"].map(balancing);
+    let balancer = balancing("loadbalancer/app/web");
+    let rule = balancing("listener-rule/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2");
+    deployed(
+        &world,
+        "service.yaml",
+        name,
+        &[
+            (
+                "Image",
+                "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com/web:v1",
+            ),
+            ("ServiceName", name),
+            ("ClusterName", "test"),
+            ("VpcId", "vpc-0a1b2c3d"),
+            ("SubnetIds", "subnet-0a1b2c3d"),
+            ("SecurityGroupIds", "sg-0a1b2c3d"),
+            ("DesiredCount", "2"),
+            ("TargetGroupArn", &groups[0]),
+            ("LoadBalancerArn", &balancer),
+            ("LoadBalancerSecurityGroupId", "sg-1a2b3c4d"),
+            ("Strategy", "CANARY"),
+            ("AlternateTargetGroupArn", &groups[1]),
+            ("ProductionListenerRuleArn", &rule),
+        ],
+    );
+    let service = described(&world, name);
+    assert_eq!(service["desiredCount"], 2);
+    let deployment = &service["deploymentConfiguration"];
+    assert_eq!(deployment["strategy"], "CANARY");
+    assert_eq!(
+        deployment["canaryConfiguration"],
+        json!({"canaryPercent": 10.0, "canaryBakeTimeInMinutes": 5})
+    );
+    assert!(deployment.get("linearConfiguration").is_none());
+    assert_eq!(deployment["bakeTimeInMinutes"], 5);
+    assert_eq!(
+        deployment["alarms"]["alarmNames"],
+        json!(["memory", "errors", "alternate-errors"].map(|alarm| format!("ecs-{name}-{alarm}")))
+    );
+    let balancers = service["loadBalancers"].as_array().unwrap();
+    assert_eq!(balancers.len(), 1);
+    assert_eq!(balancers[0]["targetGroupArn"], json!(groups[0]));
+    assert_eq!(balancers[0]["containerPort"], 8080);
+    let shifts = &balancers[0]["advancedConfiguration"];
+    assert_eq!(shifts["alternateTargetGroupArn"], json!(groups[1]));
+    assert_eq!(shifts["productionListenerRule"], json!(rule));
+    assert!(shifts.get("testListenerRule").is_none());
+    let role = shifts["roleArn"].as_str().unwrap();
+    assert!(
+        role.starts_with("arn:aws:iam::333333333333:role/ecs/"),
+        "{role}"
+    );
+    let network = &service["networkConfiguration"]["awsvpcConfiguration"];
+    assert_eq!(network["securityGroups"].as_array().unwrap().len(), 2);
+}
+
+/// Before anything is made, in words that say what to do.
+#[test]
+fn wrong_parameters_are_refused() {
+    let world = fixture::world();
+    let service = [
+        ("Image", "web:v1"),
+        ("ServiceName", "refused"),
+        ("ClusterName", "test"),
+        ("VpcId", "vpc-0a1b2c3d"),
+        ("SubnetIds", "subnet-0a1b2c3d"),
+    ];
+    let roles = [
+        ("ToolingAccountId", "111111111111"),
+        ("ExternalId", "refused"),
+        (
+            "ClusterArns",
+            "arn:aws:ecs:ap-southeast-2:333333333333:cluster/test",
+        ),
+        ("RoleName", "refused"),
+    ];
+    let refused = |template: &str, usual: &[(&str, &str)], more: &[(&str, &str)], words: &str| {
+        let body = fs::read_to_string(path(template)).unwrap();
+        let pairs = usual.iter().chain(more).zip(1..);
+        let numbered: Vec<(String, &str)> = pairs
+            .flat_map(|((key, value), n)| {
+                let field = |what| format!("Parameters.member.{n}.Parameter{what}");
+                [(field("Key"), *key), (field("Value"), *value)]
+            })
+            .collect();
+        let mut request = vec![
+            ("StackName", "refused"),
+            ("TemplateBody", body.as_str()),
+            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+        ];
+        request.extend(numbered.iter().map(|(key, value)| (key.as_str(), *value)));
+        let account = &world.suite.other;
+        let error = account.query("cloudformation", "CreateStack", &request);
+        let error = format!("{:#}", error.unwrap_err());
+        assert!(error.contains(words), "{more:?}: {error}");
+    };
+    let checks: [(&[(&str, &str)], &str); 6] = [
+        (&[("Strategy", "CANARY")], "need TargetGroupArn"),
+        (
+            &[("Strategy", "LINEAR"), ("TargetGroupArn", GROUP)],
+            "need AlternateTargetGroupArn",
+        ),
+        (&[("Environment1", "LEVEL=info")], "a colon, a space"),
+        (&[("Environment2", "LEVEL: a: b")], "a colon, a space"),
+        (&[("Secret1", "TOKEN: hunter2")], "the ARN of a secret"),
+        (&[("Image", "web@sha256:v1")], "with a tag or a digest"),
+    ];
+    for (more, words) in checks {
+        let usual: Vec<_> = service
+            .into_iter()
+            .filter(|(key, _)| more.iter().all(|(other, _)| key != other))
+            .collect();
+        refused("service.yaml", &usual, more, words);
+    }
+    let stack = "arn:aws:cloudformation:ap-southeast-2:333333333333:stack/web";
+    let role = &[("CloudFormationRoleName", "redbutton-cloudformation")];
+    refused("roles.yaml", &roles, role, "needs StackArns");
+    refused("roles.yaml", &roles, &[("StackArns", stack)], "end in /*");
+}
+
+/// Deploys one of the templates into the other account.
+fn deployed(world: &World, template: &str, name: &str, parameters: &[(&str, &str)]) -> Outputs {
+    let stack = Stack {
+        name,
+        template: &path(template),
+        parameters,
+    };
+    let silent: rehearsal::Progress = Arc::new(|_: &str| {});
+    deploy(&world.rehearsal, &world.suite.other, &stack, &silent).unwrap()
+}
+
+fn path(template: &str) -> PathBuf {
+    workspace::root().join("templates").join(template)
+}
+
+/// The service of this name, as ECS has it.
+fn described(world: &World, name: &str) -> Value {
+    let cluster = match name {
+        "of-the-template-in-steps" => "test",
+        _ => name,
+    };
+    let request = json!({"cluster": cluster, "services": [name]});
+    let target = "AmazonEC2ContainerServiceV20141113.DescribeServices";
+    let mut answer = world.suite.other.json("ecs", target, request).unwrap();
+    answer["services"][0].take()
+}
+
+/// The task definition that a service runs.
+fn definition(world: &World, service: &Value) -> Value {
+    let arn = service["taskDefinition"].as_str().unwrap();
+    let mut answer = world::task_definition(&world.suite.other, arn).unwrap();
+    answer["taskDefinition"].take()
+}
