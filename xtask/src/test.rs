@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold before a change is merged; `.ci/run` is this.
 
 mod beside;
+mod checkov;
 mod dependencies;
 mod release;
 pub(crate) mod step;
@@ -56,7 +57,7 @@ const STEPS: [Step; 8] = [
     quick("the emulator's Python", python),
     quick("unit and property tests", unit_tests),
     quick(
-        "templates: sam validate, cfn-lint, translated too",
+        "templates: sam validate, cfn-lint, translated too; checkov",
         templates::check,
     ),
     slow("the suite on local AWS", suite),
@@ -189,6 +190,7 @@ fn python(progress: &Progress) -> Result<Tally> {
         "-m",
         "py_compile",
         "rehearsal/src/emulator/launch.py",
+        "rehearsal/permissions.py",
         "rehearsal/translate.py",
     ];
     let cache = workspace::target().join("pycache");

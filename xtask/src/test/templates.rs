@@ -1,4 +1,5 @@
-//! The templates: as SAM reads them, as CloudFormation does, and what SAM makes of them.
+//! The templates: as SAM reads them, as CloudFormation does, what SAM makes of them, and what is known
+//! to be unsafe.
 
 use std::fs;
 use std::process::Command;
@@ -7,10 +8,11 @@ use anyhow::{Context, Result};
 use rehearsal::tools::Tools;
 use rehearsal::{Progress, workspace};
 
+use super::checkov;
 use super::step::Tally;
 use crate::command::{program, succeed};
 
-/// Lints every template, and the SAM template translated for both sides.
+/// Lints and checks every template, and lints the SAM template translated for both sides.
 pub(super) fn check(progress: &Progress) -> Result<Tally> {
     let tools = Tools::install(&**progress)?;
     let dir = workspace::target().join("templates");
@@ -25,12 +27,15 @@ pub(super) fn check(progress: &Progress) -> Result<Tally> {
         succeed(&mut plain(translate), progress)?;
         succeed(program(tools.cfn_lint(), &["--"]).arg(&output), progress)?;
     }
-    for template in templates()? {
-        let arguments = ["validate", "--lint", "--template", &template];
+    let templates = templates()?;
+    for template in &templates {
+        let arguments = ["validate", "--lint", "--template", template];
         succeed(&mut plain(program(tools.sam(), &arguments)), progress)?;
-        succeed(&mut program(tools.cfn_lint(), &["--", &template]), progress)?;
+        succeed(&mut program(tools.cfn_lint(), &["--", template]), progress)?;
     }
-    Ok(Tally::one())
+    let mut tally = Tally::one();
+    tally.notes.push(checkov::check(&templates, progress)?);
+    Ok(tally)
 }
 
 /// template.yaml and all of templates/, from the root.
