@@ -2,7 +2,9 @@
 
 mod case;
 mod hand;
+mod job;
 mod script;
 
 mod emulator;
 mod played;
+mod updates;

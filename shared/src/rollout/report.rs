@@ -60,7 +60,7 @@ pub fn success(
                 (_, Some(was)) => format!("was {}, after {seconds} s", short(was)),
                 (_, None) => format!("after {seconds} s"),
             };
-            format!("{} {}, {how}", place(*target), does(target.0, proof))
+            format!("{} {}, {how}", place(*target), does(target.0, watch, proof))
         }
         _ => {
             let each = targets.iter().zip(&state.targets).zip(proofs);
@@ -72,7 +72,7 @@ pub fn success(
                         Some(was) => format!(", was {}", short(was)),
                         None => String::new(),
                     };
-                    format!("{} {}{was}", target.name, does(target, proof))
+                    format!("{} {}{was}", target.name, does(target, watch, proof))
                 })
                 .collect();
             let count = targets.len();
@@ -100,7 +100,7 @@ pub fn success(
     }
 }
 
-fn does(target: &Target, proof: &Proof) -> String {
+fn does(target: &Target, watch: &Watch, proof: &Proof) -> String {
     let what = short(&proof.task_definition);
     match target.kind {
         Kind::Service(_) => format!("serves {what} ({})", tasks(proof.running)),
@@ -115,9 +115,14 @@ fn does(target: &Target, proof: &Proof) -> String {
                 )
             });
             let each: Vec<String> = each.collect();
+            let how = match (watch.unchanged, &watch.was) {
+                (true, _) => "has no changes",
+                (false, Some(_)) => "is updated",
+                (false, None) => "is made",
+            };
             match each.as_slice() {
-                [] => "is updated".to_owned(),
-                _ => each.join(", "),
+                [] => how.to_owned(),
+                _ => format!("{how}: {}", each.join(", ")),
             }
         }
     }
