@@ -4,24 +4,24 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rehearsal::deploy::{Outputs, Stack, deploy};
-use rehearsal::{suite, workspace, world};
+use anyhow::Result;
+use rehearsal::world::{self, Stack, StackSpec};
+use rehearsal::{Account, Progress, deploy, suite, workspace};
 use serde_json::{Value, json};
 use shared::stack::LONGEST_BODY_BYTES;
 
 use super::{CLUSTER, only};
-use crate::fixture::{self, World};
+use crate::fixture;
 
 const TEMPLATES: [&str; 3] = ["cluster.yaml", "roles.yaml", "service.yaml"];
 
-const GROUP: &str =
-    "arn:aws:elasticloadbalancing:ap-southeast-2:333333333333:targetgroup/web/50dc6c495c0c9188";
+const BALANCING: &str = "arn:aws:elasticloadbalancing:ap-southeast-2:333333333333";
 
 /// CONTRACTS 3.6.1: a rollout can hand each of them over as it is.
 #[test]
 fn templates_fit_a_call_and_are_read_by_cloudformation() {
     for name in TEMPLATES {
-        let text = fs::read_to_string(path(name)).unwrap();
+        let text = text(name);
         assert!(text.len() <= LONGEST_BODY_BYTES, "{name}: {}", text.len());
         // CloudFormation's YAML has no anchors and aliases, which most libraries read without a word.
         for line in text.lines() {
@@ -86,45 +86,45 @@ fn a_service_is_made_of_the_templates_and_an_update_changes_its_image() {
     let world = fixture::world();
     let account = &world.suite.other;
     let name = "of-the-templates";
-    let made = deployed(
-        &world,
+    let parameters = [
+        ("ClusterName", name),
+        ("RepositoryName", name),
+        ("PullAccountIds", "111111111111,222222222222"),
+        ("PullPrincipalArns", "arn:aws:iam::*:role/ecs/*"),
+    ];
+    let cluster = made(
+        account,
         "cluster.yaml",
         "of-the-templates-cluster",
-        &[
-            ("ClusterName", name),
-            ("RepositoryName", name),
-            ("PullAccountIds", "111111111111,222222222222"),
-            ("PullPrincipalArns", "arn:aws:iam::*:role/ecs/*"),
-        ],
-    );
+        &parameters,
+    )
+    .unwrap();
+    let repository = &cluster.outputs().unwrap()["RepositoryUri"];
     let [first, second] = ["v1", "v2"].map(|tag| {
         let manifest = world::manifest(&format!("{name} {tag}"));
         let digest = world::put_image(account, name, tag, &manifest).unwrap();
-        format!("{}@{digest}", made["RepositoryUri"])
+        format!("{repository}@{digest}")
     });
 
     let secret = "arn:aws:secretsmanager:ap-southeast-2:333333333333:secret:web-AbCdEf";
     let token = format!("TOKEN: {secret}:token::");
-    let made = deployed(
-        &world,
-        "service.yaml",
-        name,
-        &[
-            ("Image", &first),
-            ("ServiceName", name),
-            ("ClusterName", name),
-            ("VpcId", "vpc-0a1b2c3d"),
-            ("SubnetIds", "subnet-0a1b2c3d,subnet-1a2b3c4d"),
-            ("HealthCheckCommand", "CMD,/web,--check"),
-            ("Environment1", "LEVEL: info"),
-            ("Environment8", "ADDRESS: https://example.com/?a=b,c"),
-            ("Secret1", &token),
-            ("SecretArns", secret),
-            ("WritablePath", "/tmp"),
-            ("PermissionsBoundaryArn", suite::BOUNDARY),
-        ],
-    );
-    let service = described(&world, name);
+    let parameters = [
+        ("Image", first.as_str()),
+        ("ServiceName", name),
+        ("ClusterName", name),
+        ("VpcId", "vpc-0a1b2c3d"),
+        ("SubnetIds", "subnet-0a1b2c3d,subnet-1a2b3c4d"),
+        ("HealthCheckCommand", "CMD,/web,--check"),
+        ("Environment1", "LEVEL: info"),
+        ("Environment8", "ADDRESS: https://example.com/?a=b,c"),
+        ("Secret1", &token),
+        ("SecretArns", secret),
+        ("WritablePath", "/tmp"),
+        ("PermissionsBoundaryArn", suite::BOUNDARY),
+    ];
+    let stack = made(account, "service.yaml", name, &parameters).unwrap();
+    let outputs = stack.outputs().unwrap();
+    let service = described(&stack);
     assert_eq!(service["desiredCount"], 1);
     assert_eq!(
         service["deploymentConfiguration"],
@@ -141,21 +141,20 @@ fn a_service_is_made_of_the_templates_and_an_update_changes_its_image() {
         })
     );
     let network = &service["networkConfiguration"]["awsvpcConfiguration"];
-    assert_eq!(network["securityGroups"], json!([made["SecurityGroupId"]]));
     assert_eq!(
-        service["taskDefinition"],
-        made["TaskDefinitionArn"].as_str()
+        network["securityGroups"],
+        json!([outputs["SecurityGroupId"]])
     );
 
-    let was = definition(&world, &service);
+    let was = definition(account, &service);
     for (key, role) in [
-        ("taskRoleArn", "TaskRoleArn"),
-        ("executionRoleArn", "ExecutionRoleArn"),
+        ("taskRoleArn", &outputs["TaskRoleArn"]),
+        ("executionRoleArn", &outputs["ExecutionRoleArn"]),
     ] {
-        assert_eq!(was[key], made[role].as_str());
+        assert_eq!(was[key], role.as_str());
         assert!(
-            made[role].starts_with("arn:aws:iam::333333333333:role/ecs/"),
-            "{made:?}"
+            role.starts_with("arn:aws:iam::333333333333:role/ecs/"),
+            "{role}"
         );
     }
     assert_eq!(
@@ -197,14 +196,15 @@ fn a_service_is_made_of_the_templates_and_an_update_changes_its_image() {
     let groups = account.json("logs", "Logs_20140328.DescribeLogGroups", prefix);
     assert_eq!(groups.unwrap()["logGroups"][0]["retentionInDays"], 90);
 
-    // A release: everything else keeps its value.
-    let made = deployed(&world, "service.yaml", name, &[("Image", &second)]);
-    let service = described(&world, name);
-    assert_eq!(
-        service["taskDefinition"],
-        made["TaskDefinitionArn"].as_str()
-    );
-    let is = definition(&world, &service);
+    // A release by hand: everything else keeps its value.
+    let release = deploy::Stack {
+        name,
+        template: &path("service.yaml"),
+        parameters: &[("Image", &second)],
+    };
+    let silent: Progress = Arc::new(|_: &str| {});
+    deploy::deploy(&world.rehearsal, account, &release, &silent).unwrap();
+    let is = definition(account, &described(&stack));
     assert_ne!(is["taskDefinitionArn"], was["taskDefinitionArn"]);
     let mut expected = was["containerDefinitions"].clone();
     expected[0]["image"] = json!(second);
@@ -216,36 +216,27 @@ fn a_service_is_made_of_the_templates_and_an_update_changes_its_image() {
 fn traffic_is_shifted_between_two_target_groups() {
     let world = fixture::world();
     let name = "of-the-template-in-steps";
-    let balancing = |what: &str| {
-        format!("arn:aws:elasticloadbalancing:ap-southeast-2:333333333333:{what}/50dc6c495c0c9188")
-    };
+    let balancing = |what: &str| format!("{BALANCING}:{what}/50dc6c495c0c9188");
     let groups = ["targetgroup/blue", "targetgroup/green"].map(balancing);
     let balancer = balancing("loadbalancer/app/web");
     let rule = balancing("listener-rule/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2");
-    deployed(
-        &world,
-        "service.yaml",
-        name,
-        &[
-            (
-                "Image",
-                "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com/web:v1",
-            ),
-            ("ServiceName", name),
-            ("ClusterName", "test"),
-            ("VpcId", "vpc-0a1b2c3d"),
-            ("SubnetIds", "subnet-0a1b2c3d"),
-            ("SecurityGroupIds", "sg-0a1b2c3d"),
-            ("DesiredCount", "2"),
-            ("TargetGroupArn", &groups[0]),
-            ("LoadBalancerArn", &balancer),
-            ("LoadBalancerSecurityGroupId", "sg-1a2b3c4d"),
-            ("Strategy", "CANARY"),
-            ("AlternateTargetGroupArn", &groups[1]),
-            ("ProductionListenerRuleArn", &rule),
-        ],
-    );
-    let service = described(&world, name);
+    let parameters = [
+        ("Image", "web:v1"),
+        ("ServiceName", name),
+        ("ClusterName", "test"),
+        ("VpcId", "vpc-0a1b2c3d"),
+        ("SubnetIds", "subnet-0a1b2c3d"),
+        ("SecurityGroupIds", "sg-0a1b2c3d"),
+        ("DesiredCount", "2"),
+        ("TargetGroupArn", &groups[0]),
+        ("LoadBalancerArn", &balancer),
+        ("LoadBalancerSecurityGroupId", "sg-1a2b3c4d"),
+        ("Strategy", "CANARY"),
+        ("AlternateTargetGroupArn", &groups[1]),
+        ("ProductionListenerRuleArn", &rule),
+    ];
+    let stack = made(&world.suite.other, "service.yaml", name, &parameters).unwrap();
+    let service = described(&stack);
     assert_eq!(service["desiredCount"], 2);
     let deployment = &service["deploymentConfiguration"];
     assert_eq!(deployment["strategy"], "CANARY");
@@ -280,6 +271,15 @@ fn traffic_is_shifted_between_two_target_groups() {
 #[test]
 fn wrong_parameters_are_refused() {
     let world = fixture::world();
+    let refused = |template: &str, usual: &[(&str, &str)], more: &[(&str, &str)], words: &str| {
+        let missing = |(key, _): &&(&str, &str)| more.iter().all(|(other, _)| key != other);
+        let parameters: Vec<_> = usual.iter().filter(missing).chain(more).copied().collect();
+        let error = match made(&world.suite.other, template, "refused", &parameters) {
+            Ok(_) => panic!("{more:?} is not refused"),
+            Err(error) => format!("{error:#}"),
+        };
+        assert!(error.contains(words), "{more:?}: {error}");
+    };
     let service = [
         ("Image", "web:v1"),
         ("ServiceName", "refused"),
@@ -287,6 +287,19 @@ fn wrong_parameters_are_refused() {
         ("VpcId", "vpc-0a1b2c3d"),
         ("SubnetIds", "subnet-0a1b2c3d"),
     ];
+    let group = format!("{BALANCING}:targetgroup/web/50dc6c495c0c9188");
+    let linear = [("Strategy", "LINEAR"), ("TargetGroupArn", group.as_str())];
+    let checks: [(&[(&str, &str)], &str); 6] = [
+        (&[("Strategy", "CANARY")], "need TargetGroupArn"),
+        (&linear, "need AlternateTargetGroupArn"),
+        (&[("Environment1", "LEVEL=info")], "a colon, a space"),
+        (&[("Environment2", "LEVEL: a: b")], "a colon, a space"),
+        (&[("Secret1", "TOKEN: hunter2")], "the ARN of a secret"),
+        (&[("Image", "web@sha256:v1")], "with a tag or a digest"),
+    ];
+    for (more, words) in checks {
+        refused("service.yaml", &service, more, words);
+    }
     let roles = [
         ("ToolingAccountId", "111111111111"),
         ("ExternalId", "refused"),
@@ -296,80 +309,43 @@ fn wrong_parameters_are_refused() {
         ),
         ("RoleName", "refused"),
     ];
-    let refused = |template: &str, usual: &[(&str, &str)], more: &[(&str, &str)], words: &str| {
-        let body = fs::read_to_string(path(template)).unwrap();
-        let pairs = usual.iter().chain(more).zip(1..);
-        let numbered: Vec<(String, &str)> = pairs
-            .flat_map(|((key, value), n)| {
-                let field = |what| format!("Parameters.member.{n}.Parameter{what}");
-                [(field("Key"), *key), (field("Value"), *value)]
-            })
-            .collect();
-        let mut request = vec![
-            ("StackName", "refused"),
-            ("TemplateBody", body.as_str()),
-            ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
-        ];
-        request.extend(numbered.iter().map(|(key, value)| (key.as_str(), *value)));
-        let account = &world.suite.other;
-        let error = account.query("cloudformation", "CreateStack", &request);
-        let error = format!("{:#}", error.unwrap_err());
-        assert!(error.contains(words), "{more:?}: {error}");
-    };
-    let checks: [(&[(&str, &str)], &str); 6] = [
-        (&[("Strategy", "CANARY")], "need TargetGroupArn"),
-        (
-            &[("Strategy", "LINEAR"), ("TargetGroupArn", GROUP)],
-            "need AlternateTargetGroupArn",
-        ),
-        (&[("Environment1", "LEVEL=info")], "a colon, a space"),
-        (&[("Environment2", "LEVEL: a: b")], "a colon, a space"),
-        (&[("Secret1", "TOKEN: hunter2")], "the ARN of a secret"),
-        (&[("Image", "web@sha256:v1")], "with a tag or a digest"),
-    ];
-    for (more, words) in checks {
-        let usual: Vec<_> = service
-            .into_iter()
-            .filter(|(key, _)| more.iter().all(|(other, _)| key != other))
-            .collect();
-        refused("service.yaml", &usual, more, words);
-    }
     let stack = "arn:aws:cloudformation:ap-southeast-2:333333333333:stack/web";
-    let role = &[("CloudFormationRoleName", "redbutton-cloudformation")];
-    refused("roles.yaml", &roles, role, "needs StackArns");
+    let role = [("CloudFormationRoleName", "redbutton-cloudformation")];
+    refused("roles.yaml", &roles, &role, "needs StackArns");
     refused("roles.yaml", &roles, &[("StackArns", stack)], "end in /*");
 }
 
-/// Deploys one of the templates into the other account.
-fn deployed(world: &World, template: &str, name: &str, parameters: &[(&str, &str)]) -> Outputs {
-    let stack = Stack {
-        name,
-        template: &path(template),
-        parameters,
-    };
-    let silent: rehearsal::Progress = Arc::new(|_: &str| {});
-    deploy(&world.rehearsal, &world.suite.other, &stack, &silent).unwrap()
+/// A stack of one of the templates.
+fn made(
+    account: &Account,
+    template: &str,
+    name: &str,
+    parameters: &[(&str, &str)],
+) -> Result<Stack> {
+    let mut spec = StackSpec::new(name, &text(template));
+    spec.capabilities = vec!["CAPABILITY_NAMED_IAM".to_owned()];
+    for (key, value) in parameters {
+        spec = spec.with(key, value);
+    }
+    world::create_stack(account, &spec)
+}
+
+fn text(template: &str) -> String {
+    fs::read_to_string(path(template)).unwrap()
 }
 
 fn path(template: &str) -> PathBuf {
     workspace::root().join("templates").join(template)
 }
 
-/// The service of this name, as ECS has it.
-fn described(world: &World, name: &str) -> Value {
-    let cluster = match name {
-        "of-the-template-in-steps" => "test",
-        _ => name,
-    };
-    let request = json!({"cluster": cluster, "services": [name]});
-    let target = "AmazonEC2ContainerServiceV20141113.DescribeServices";
-    let mut answer = world.suite.other.json("ecs", target, request).unwrap();
-    answer["services"][0].take()
+/// The service of a stack, as ECS has it.
+fn described(stack: &Stack) -> Value {
+    stack.service("Service").unwrap().describe().unwrap()
 }
 
 /// The task definition that a service runs.
-fn definition(world: &World, service: &Value) -> Value {
+fn definition(account: &Account, service: &Value) -> Value {
     let arn = service["taskDefinition"].as_str().unwrap();
-    let mut answer = world::task_definition(&world.suite.other, arn).unwrap();
+    let mut answer = world::task_definition(account, arn).unwrap();
     answer["taskDefinition"].take()
 }

@@ -97,7 +97,9 @@ fn stacks_are_changed_by_change_set_and_only_those_listed() {
     }
 }
 
-/// The function hands CloudFormation a role that is listed, and no other service any role for stacks.
+/// CONTRACTS 3.6.17 and 3.6.21: the function hands CloudFormation a role that is listed, and no other
+/// service any; and it may read the templates that it names.
+// rules: 3.6.17 3.6.21
 #[test]
 fn only_listed_roles_are_handed_to_cloudformation() {
     let statements = statements(policies(&ROLES, "RolloutRole"));
@@ -106,6 +108,10 @@ fn only_listed_roles_are_handed_to_cloudformation() {
     assert_eq!(
         pass["Condition"],
         json!({"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}})
+    );
+    assert_eq!(
+        actions(&statements["Templates"]),
+        ["s3:GetObject", "s3:PutObject"]
     );
     let templates = statements["Templates"]["Resource"].to_string();
     assert_eq!(templates.matches("/redbutton/*").count(), 2, "{templates}");

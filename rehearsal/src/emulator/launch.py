@@ -22,7 +22,6 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, ecs, s3, sts
 from ministack.services.cloudformation import provisioners
 
-
 _pin_request_origin = app.pin_request_origin
 _task_definition = provisioners._ecs_task_def_create
 _create_service = ecs._create_service
