@@ -11,7 +11,7 @@ use rehearsal::world;
 use serde_json::Value;
 
 use super::page;
-use super::stage::Place;
+use super::stage::{Place, Unusual};
 use super::story::Teller;
 
 /// "In seconds", for what is refused before anything was changed.
@@ -19,10 +19,11 @@ const SECONDS: Duration = Duration::from_secs(15);
 /// How long the function may take to come to rest after it answered.
 const REST: Duration = Duration::from_secs(60);
 /// The calls that change something in the services' account.
-const WRITES: [&str; 3] = [
+const WRITES: [&str; 4] = [
     "RegisterTaskDefinition",
     "UpdateService",
     "StopServiceDeployment",
+    "ExecuteChangeSet",
 ];
 
 impl Teller<'_> {
@@ -31,7 +32,7 @@ impl Teller<'_> {
         let digest = place.digest(tag)?;
         self.screen.fact("release", &place.image(tag));
         self.screen.fact("pushed", &short(digest));
-        let variables = succeeded(self.release(place, tag, None)?)?;
+        let variables = succeeded(self.release(place, tag, &Unusual::default())?)?;
         self.proven(&variables, digest)?;
         self.serves(place, tag)
     }
@@ -40,7 +41,7 @@ impl Teller<'_> {
     pub(super) fn unchanged(&self, place: &Place, tag: &str) -> Result<()> {
         self.screen.fact("release", &place.image(tag));
         let before = place.service.deployments()?;
-        let variables = succeeded(self.release(place, tag, None)?)?;
+        let variables = succeeded(self.release(place, tag, &Unusual::default())?)?;
         self.proven(&variables, place.digest(tag)?)?;
         self.wrote_nothing()?;
         let ids = |deployments: Vec<Value>| -> Vec<Value> {
@@ -65,14 +66,18 @@ impl Teller<'_> {
         let page = page::fetch(engine, &place.service, old, place.digest(old)?)?;
         self.screen.fact("release", &place.image(tag));
         let (finished, visits) = page::visiting(engine, &place.service, &page, || {
-            self.release(place, tag, None)
+            self.release(place, tag, &Unusual::default())
         });
         let (kind, message) = failed(finished?)?;
         ensure!(kind == "JobFailed", "the failure's type is {kind}");
         let told = exit_code(&message);
         ensure!(told == Some("1"), "the exit code 1 is told as {told:?}");
-        let updates = self.stage.rehearsal.proxy().count("ecs", "UpdateService");
-        ensure!(updates == 2, "UpdateService was called {updates} times");
+        let (service, update) = match place.stack {
+            Some(_) => ("cloudformation", "ExecuteChangeSet"),
+            None => ("ecs", "UpdateService"),
+        };
+        let updates = self.stage.rehearsal.proxy().count(service, update);
+        ensure!(updates == 2, "{update} was called {updates} times");
         let text = format!(
             "the function went back to {old} at the first stopped task, not after the circuit \
              breaker's count"
@@ -91,14 +96,14 @@ impl Teller<'_> {
         &self,
         place: &Place,
         tag: &str,
-        external_id: Option<&str>,
+        unusual: &Unusual,
         kind: &str,
         says: &[&str],
     ) -> Result<()> {
         let before = place.service.revisions()?.len();
         self.screen.fact("release", &place.image(tag));
         let began = Instant::now();
-        let (found, message) = failed(self.release(place, tag, external_id)?)?;
+        let (found, message) = failed(self.release(place, tag, unusual)?)?;
         let time = began.elapsed();
         ensure!(time < SECONDS, "it took {time:?}");
         ensure!(
@@ -145,9 +150,9 @@ impl Teller<'_> {
     }
 
     /// Releases and waits for the end.
-    fn release(&self, place: &Place, tag: &str, external_id: Option<&str>) -> Result<Finished> {
+    fn release(&self, place: &Place, tag: &str, unusual: &Unusual) -> Result<Finished> {
         let finished = self.screen.waiting("the pipeline's action runs", || {
-            let finished = self.stage.release(place, tag, external_id)?;
+            let finished = self.stage.release(place, tag, unusual)?;
             self.stage.rehearsal.settle(REST)?;
             Ok(finished)
         });
@@ -193,7 +198,7 @@ impl Teller<'_> {
         }
         self.screen.fact(
             "unchanged",
-            "no call of RegisterTaskDefinition or UpdateService",
+            "no call of RegisterTaskDefinition, UpdateService or ExecuteChangeSet",
         );
         Ok(())
     }

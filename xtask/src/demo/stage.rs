@@ -1,6 +1,9 @@
-//! What the story needs: the suite on local AWS, and a service `web` that runs v1 in two accounts.
+//! What the story needs: the suite on local AWS, a service `web` that runs v1 in two accounts, and a
+//! service `shop` that belongs to a CloudFormation stack. Clusters and repositories are made of
+//! `templates/cluster.yaml`, the stack of `templates/service.yaml`.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,10 +11,12 @@ use anyhow::{Context, Result};
 use rehearsal::codepipeline::{Finished, JobSpec};
 use rehearsal::docker::Engine;
 use rehearsal::package::{Profile, package};
-use rehearsal::suite::{self, EXTERNAL_ID, Suite, TARGET_REGION, TARGET_ROLE, UPDATER};
+use rehearsal::suite::{
+    self, BOUNDARY, CLOUDFORMATION_ROLE, EXTERNAL_ID, Suite, TARGET_REGION, TARGET_ROLE, UPDATER,
+};
 use rehearsal::tools::Tools;
-use rehearsal::world::{self, Service, ServiceSpec};
-use rehearsal::{Account, Containers, Options, Progress, Rehearsal};
+use rehearsal::world::{self, Service, ServiceSpec, Stack, StackSpec};
+use rehearsal::{Account, Containers, Options, Progress, Rehearsal, workspace};
 use serde_json::{Value, json};
 
 use super::screen::Screen;
@@ -21,6 +26,8 @@ use crate::{broken, interrupt};
 pub(super) const CLUSTER: &str = "test";
 /// The service, its container and its repository.
 pub(super) const WEB: &str = "web";
+/// The service that belongs to a stack of this name, its container too; it runs images of `web`.
+pub(super) const SHOP: &str = "shop";
 /// The release that cannot start.
 pub(super) const BROKEN: &str = "v3";
 
@@ -35,14 +42,18 @@ pub(super) struct Stage {
     pub(super) own: Place,
     /// In the other account.
     pub(super) other: Place,
+    /// There, too, in a stack.
+    pub(super) shop: Place,
     pub(super) rehearsal: Rehearsal,
     suite: Suite,
 }
 
-/// A service `web`, and how the function gets there.
+/// A service, and how the function gets there.
 pub(super) struct Place {
     pub(super) account: Account,
     pub(super) service: Service,
+    /// The stack that it belongs to.
+    pub(super) stack: Option<Stack>,
     /// The role that the function assumes, and its external id; none in the function's account.
     pub(super) role: Option<(&'static str, &'static str)>,
     /// The digest that ECR has for each tag.
@@ -78,15 +89,17 @@ impl Stage {
         let images = screen.phase("making the images of examples/web", |progress| {
             images(&rehearsal, progress)
         })?;
-        let (own, other) = screen.phase("creating the service in two accounts", |_| {
+        let (own, other, shop) = screen.phase("creating services in two accounts", |_| {
             let own = Place::create(&rehearsal, &suite.own, None, &images)?;
             let role = Some((TARGET_ROLE, EXTERNAL_ID));
             let other = Place::create(&rehearsal, &suite.other, role, &images)?;
-            Ok((own, other))
+            let shop = other.with_a_stack()?;
+            Ok((own, other, shop))
         })?;
         Ok(Self {
             own,
             other,
+            shop,
             rehearsal,
             suite,
         })
@@ -97,32 +110,41 @@ impl Stage {
         self.rehearsal.docker().map(|docker| docker.engine())
     }
 
-    /// Runs a pipeline's action that releases `tag` to `place`, to its end. Another `external_id`
-    /// than the place's is sent when one is given.
-    pub(super) fn release(
-        &self,
-        place: &Place,
-        tag: &str,
-        external_id: Option<&str>,
-    ) -> Result<Finished> {
-        let mut rollout = json!({
-            "targets": [{ "service": WEB, "cluster": CLUSTER }],
-            "region": TARGET_REGION,
-        });
+    /// Runs a pipeline's action that releases `tag` to `place`, to its end.
+    pub(super) fn release(&self, place: &Place, tag: &str, unusual: &Unusual) -> Result<Finished> {
+        let mut target = json!({ "service": WEB, "cluster": CLUSTER });
+        if place.stack.is_some() {
+            target = json!({
+                "stack": SHOP,
+                "template": "Build::service.yaml",
+                "parameters": "Build::shop.json",
+                "imageParameters": { SHOP: "Image" },
+                "capabilities": ["CAPABILITY_IAM"],
+                "cloudFormationRole": CLOUDFORMATION_ROLE,
+            });
+        }
+        let mut rollout = json!({ "targets": [target], "region": TARGET_REGION });
         if let (Some((role, own_id)), Value::Object(fields)) = (place.role, &mut rollout) {
             fields.insert("role".to_owned(), role.into());
-            let id = external_id.unwrap_or(own_id);
+            let id = unusual.external_id.unwrap_or(own_id);
             fields.insert("externalId".to_owned(), id.into());
         }
-        let images = json!([{ "name": WEB, "imageUri": place.image(tag) }]);
+        let images = json!([{ "name": place.service.name, "imageUri": place.image(tag) }]);
         let (rollout, images) = (rollout.to_string(), images.to_string());
-        let artifact = self.suite.store.put_artifact(
-            "Build",
-            &[
-                ("rollout.json", rollout.as_bytes()),
-                ("imagedefinitions.json", images.as_bytes()),
-            ],
-        )?;
+        let mut parameters = shop_parameters();
+        parameters.extend(unusual.parameter);
+        let parameters: BTreeMap<_, _> = parameters.into_iter().collect();
+        let configuration = json!({ "Parameters": parameters }).to_string();
+        let template = template("service.yaml")?;
+        let mut files = vec![
+            ("rollout.json", rollout.as_bytes()),
+            ("imagedefinitions.json", images.as_bytes()),
+        ];
+        if place.stack.is_some() {
+            files.push(("service.yaml", template.as_bytes()));
+            files.push(("shop.json", configuration.as_bytes()));
+        }
+        let artifact = self.suite.store.put_artifact("Build", &files)?;
         let parameters = json!({
             "rollout": "Build::rollout.json",
             "execution": "#{codepipeline.PipelineExecutionId}",
@@ -160,11 +182,11 @@ impl Place {
         role: Option<(&'static str, &'static str)>,
         images: &[Image],
     ) -> Result<Self> {
+        let cluster = StackSpec::new(CLUSTER, &template("cluster.yaml")?)
+            .with("ClusterName", CLUSTER)
+            .with("RepositoryName", WEB);
+        world::create_stack(account, &cluster)?;
         let mut digests = BTreeMap::new();
-        if rehearsal.docker().is_some() {
-            let target = "AmazonEC2ContainerRegistry_V20150921.CreateRepository";
-            account.json("ecr", target, json!({ "repositoryName": WEB }))?;
-        }
         for (tag, image) in images {
             let digest = match rehearsal.docker() {
                 Some(docker) => docker.push(image, account.id(), account.region(), WEB, tag)?,
@@ -178,8 +200,31 @@ impl Place {
         Ok(Self {
             account: account.clone(),
             service,
+            stack: None,
             role,
             digests,
+        })
+    }
+
+    /// The service `shop` in the same account, of a stack, with v1 of the same images.
+    fn with_a_stack(&self) -> Result<Self> {
+        let image = format!(
+            "{}@{}",
+            world::repository_uri(&self.account, WEB),
+            self.digest("v1")?
+        );
+        let mut spec = StackSpec::new(SHOP, &template("service.yaml")?).with("Image", &image);
+        for (key, value) in shop_parameters() {
+            spec = spec.with(key, value);
+        }
+        spec.capabilities = vec!["CAPABILITY_IAM".to_owned()];
+        let stack = world::create_stack(&self.account, &spec)?;
+        Ok(Self {
+            account: self.account.clone(),
+            service: stack.service("Service")?,
+            stack: Some(stack),
+            role: self.role,
+            digests: self.digests.clone(),
         })
     }
 
@@ -193,6 +238,32 @@ impl Place {
     pub(super) fn image(&self, tag: &str) -> String {
         format!("{}:{tag}", world::repository_uri(&self.account, WEB))
     }
+}
+
+/// What is not as usual about a release.
+#[derive(Default)]
+pub(super) struct Unusual {
+    /// Another external id than the place's.
+    pub(super) external_id: Option<&'static str>,
+    /// Another value for a parameter of the stack.
+    pub(super) parameter: Option<(&'static str, &'static str)>,
+}
+
+/// A template that a user starts from.
+fn template(name: &str) -> Result<String> {
+    let path = workspace::root().join("templates").join(name);
+    fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
+}
+
+/// What the parameters' file of the stack says; the image comes from the release.
+fn shop_parameters() -> Vec<(&'static str, &'static str)> {
+    vec![
+        ("ServiceName", SHOP),
+        ("ClusterName", CLUSTER),
+        ("VpcId", "vpc-0a1b2c3d"),
+        ("SubnetIds", "subnet-0a1b2c3d,subnet-1a2b3c4d"),
+        ("PermissionsBoundaryArn", BOUNDARY),
+    ]
 }
 
 /// v1, v2 and, where it can fail, the broken one.

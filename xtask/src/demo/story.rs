@@ -1,4 +1,4 @@
-//! The story: seven steps, each told, done and checked.
+//! The story: ten steps, each told, done and checked.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::screen::{Row, Screen};
-use super::stage::{BROKEN, Stage};
+use super::stage::{BROKEN, Stage, Unusual};
 use crate::interrupt;
 
 /// A tag that nobody pushed.
@@ -65,7 +65,7 @@ pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<Vec<Row>> {
 
     let intro = "The build names a tag that was never pushed.";
     teller.step("v9 does not exist", intro, |teller| {
-        teller.refused(other, MISSING, None, "", &[MISSING])?;
+        teller.refused(other, MISSING, &Unusual::default(), "", &[MISSING])?;
         Ok("refused before anything was changed".to_owned())
     })?;
 
@@ -78,10 +78,53 @@ pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<Vec<Row>> {
     let intro = "The rollout file has an external id that the role's trust policy does not know.";
     teller.step("wrong external id", intro, |teller| {
         let says = ["trust policy", WRONG_ID];
-        teller.refused(other, "v2", Some(WRONG_ID), "PermissionError", &says)?;
+        let unusual = Unusual {
+            external_id: Some(WRONG_ID),
+            ..Unusual::default()
+        };
+        teller.refused(other, "v2", &unusual, "PermissionError", &says)?;
         Ok("denied, and told what to check".to_owned())
     })?;
+
+    tell_of_the_stack(&mut teller)?;
     Ok(teller.rows)
+}
+
+/// A service that belongs to a CloudFormation stack.
+fn tell_of_the_stack(teller: &mut Teller<'_>) -> Result<()> {
+    let shop = &teller.stage.shop;
+    let intro = "The service shop in account 333333333333 belongs to a CloudFormation stack. Its \
+                 template and its parameters are in the build's artifact; the release hands it the \
+                 new image, by its digest.";
+    teller.step("v2 through a stack", intro, |teller| {
+        teller.released(shop, "v2")?;
+        Ok("the stack is updated, and its service serves v2".to_owned())
+    })?;
+
+    let intro = "The same with v3, which ends as soon as it starts.";
+    if teller.stage.engine().is_some() {
+        teller.step("v3 through a stack", intro, |teller| {
+            teller.rolled_back(shop, BROKEN, "v2")?;
+            Ok("failed with the reason; template, parameters and v2 are back".to_owned())
+        })?;
+    } else {
+        teller.left_out(
+            "v3 through a stack",
+            "Without containers nothing can fail to start.",
+        );
+    }
+
+    let intro = "Somebody renames the service in the parameters' file. CloudFormation would make a \
+                 new service and delete the one that serves.";
+    teller.step("a replacement", intro, |teller| {
+        let unusual = Unusual {
+            parameter: Some(("ServiceName", "store")),
+            ..Unusual::default()
+        };
+        let says = ["Service (AWS::ECS::Service", "\"allowReplacement\""];
+        teller.refused(shop, "v2", &unusual, "", &says)?;
+        Ok("refused before anything was changed, with the list".to_owned())
+    })
 }
 
 /// Who tells it: what a step does and checks is in `scene`.
