@@ -6,6 +6,8 @@
     reason = "a left-out case has to be said where the tests are read"
 )]
 
+mod stacks;
+
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -132,11 +134,14 @@ impl World {
             input_artifacts: vec![self.suite.store.put_artifact("Build", &files).unwrap()],
             ..self.suite.store.job(suite::UPDATER)
         };
-        let job = self.rehearsal.pipeline().start_job(spec).unwrap();
-        self.rehearsal
-            .pipeline()
-            .wait(&job, Duration::from_secs(240))
-            .unwrap()
+        self.run(spec)
+    }
+
+    /// Runs a job to its end.
+    fn run(&self, spec: JobSpec) -> Finished {
+        let pipeline = self.rehearsal.pipeline();
+        let job = pipeline.start_job(spec).unwrap();
+        pipeline.wait(&job, Duration::from_secs(240)).unwrap()
     }
 
     /// The pages that the service's running containers serve now.

@@ -242,8 +242,10 @@ fn fate(target: &Target, watch: &Watch, now: &str) -> String {
         return match (&watch.was, watch.phase) {
             _ if watch.unchanged => format!("was not changed, and is {now}"),
             (_, Phase::Waiting) => format!("was not changed, and is {now}"),
-            (Some(was), _) => format!("was as of {was}, became {became}, and is now {now}"),
-            (None, _) => format!("was not there, became {became}, and is now {now}"),
+            (Some(was), _) => {
+                format!("was last changed at {was}, was given {became}, and is now {now}")
+            }
+            (None, _) => format!("was not there, was given {became}, and is now {now}"),
         };
     }
     let was = watch.was.as_deref().map_or("unknown", short);

@@ -130,7 +130,7 @@ impl Back<'_> {
             return Look::Do(Action::ReadInside);
         };
         let (settled, texts) = services::settled(inside);
-        let mut text = event.status.clone();
+        let mut text = format!("{}, template and parameters as before", event.status);
         for one in texts {
             text.push_str("; ");
             text.push_str(&one);

@@ -229,7 +229,7 @@ fn the_first_failed_resource_leads_and_ecs_explains_it() {
     Is::Failed(
         FailureKind::JobFailed,
         "did not stabilize",
-        "UPDATE_ROLLBACK_COMPLETE; service web serves web:7 (2 of 2",
+        "UPDATE_ROLLBACK_COMPLETE, template and parameters as before; service web serves web:7 (2 of 2",
     )
     .check(&rollout.look(&settled, 25));
 }
@@ -349,7 +349,7 @@ fn a_service_that_goes_back_after_the_update_brings_the_stack_back() {
     Is::Failed(
         FailureKind::JobFailed,
         "ELB",
-        "UPDATE_COMPLETE; service web serves web:8",
+        "UPDATE_COMPLETE, template and parameters as before; service web serves web:8",
     )
     .check(&rollout.look(&sight(restored(), Some(serves_ours())), 75));
 }
@@ -471,7 +471,10 @@ fn a_stack_and_a_service_go_back_together() {
     let Step::Failed(ending) = rollout.step(&[restored, back], 75) else {
         panic!("both are back")
     };
-    assert!(ending.now[0].starts_with("UPDATE_COMPLETE; service web serves"));
+    assert!(
+        ending.now[0]
+            .starts_with("UPDATE_COMPLETE, template and parameters as before; service web")
+    );
     assert!(ending.now[1].starts_with("web:7"), "{ending:?}");
     let placed: Vec<_> = rollout
         .file
@@ -481,7 +484,7 @@ fn a_stack_and_a_service_go_back_together() {
         .collect();
     let told = report::failure(&placed, &rollout.state, &ending).message;
     assert!(
-        told.contains("- web was as of 2026-11-20T08:00:00Z, became redbutton-")
+        told.contains("- web was last changed at 2026-11-20T08:00:00Z, was given redbutton-")
             && told.contains("- worker was web:7, became web:8"),
         "{told}"
     );
