@@ -42,9 +42,10 @@ struct WireWatch {
     /// Place of its ARN's beginning among all of them.
     #[serde(default, skip_serializing_if = "is_default")]
     i: usize,
-    /// `family:revision` that we released.
+    /// `family:revision` that we released; of a stack the change set's name, its attempt as `%`.
     n: String,
-    /// `family:revision` before, or `:revision` in the same family; empty for none.
+    /// `family:revision` before, or `:revision` in the same family; empty for none. Of a stack, when it
+    /// was last changed.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     w: String,
     /// Deployment id, without `ecs-svc/`; any other id after a `=`.
@@ -95,7 +96,8 @@ pub fn encode(state: &State) -> String {
     token
 }
 
-/// Whether the state of these targets, each by region, account and family, will fit the token
+/// Whether the state of these targets, each by region, account and family or, of a stack, the name of
+/// its change set, will fit the token
 /// whatever comes: with the longest ids, times and revisions, and causes cut to nothing.
 pub fn will_fit<'a>(
     state: &State,
@@ -105,10 +107,16 @@ pub fn will_fit<'a>(
         let arn = |revision: u32| {
             format!("arn:aws:ecs:{region}:{account}:task-definition/{family}:{revision}")
         };
+        // A stack's name of a change set has the attempt in it.
+        let (was, became, deployment) = if family.contains(&state.attempt) {
+            ("2026-11-20T08:00:00Z".to_owned(), family.to_owned(), 36)
+        } else {
+            (arn(99_998), arn(99_999), 33)
+        };
         Watch {
-            was: Some(arn(99_998)),
-            became: arn(99_999),
-            deployment: "x".repeat(33),
+            was: Some(was),
+            became,
+            deployment: "x".repeat(deployment),
             phase: Phase::Back { asked: true },
             cause: Some("…".into()),
             progress: Progress {
@@ -163,7 +171,7 @@ fn encode_with(state: &State, limits: (usize, usize)) -> String {
             WireWatch {
                 p: String::new(),
                 i,
-                n: name.to_owned(),
+                n: name.replace(&state.attempt, "%"),
                 w: same_family.unwrap_or(was).to_owned(),
                 d: match watch.deployment.strip_prefix("ecs-svc/") {
                     Some(id) => id.to_owned(),
@@ -264,7 +272,9 @@ impl Wire {
                 started.saturating_add(after)
             }
         };
-        let targets = self.t.into_iter().map(|wire| {
+        let attempt = self.a;
+        let targets = self.t.into_iter().map(|mut wire| {
+            wire.n = wire.n.replace('%', &attempt);
             let prefix = match beginnings.get(wire.i) {
                 Some(beginning) => beginning,
                 None if wire.p.is_empty() => &first,
@@ -302,7 +312,7 @@ impl Wire {
         });
         State {
             binding: self.b,
-            attempt: self.a,
+            attempt: attempt.clone(),
             started,
             targets: targets.collect(),
             turned,

@@ -134,6 +134,42 @@ fn a_state_that_cannot_fit_is_an_honest_failure() {
 }
 
 #[test]
+fn ten_stacks_fit_and_come_back() {
+    let attempt = "11111111-abcd-1111-abcd-111111abcdef";
+    let stack = |n: usize| Watch {
+        was: (n > 0).then(|| "2026-11-20T08:00:00Z".into()),
+        became: crate::rollout::stack::change_set_name(attempt, n),
+        deployment: "75caa381-926f-4a8c-a32b-ceb49ccff397".into(),
+        phase: Phase::Back { asked: true },
+        cause: Some("x".into()),
+        progress: Progress {
+            balance: 1_000_000,
+            at: STARTED + 80_000,
+        },
+        asked_stopped: STARTED + 80_000,
+        ..Watch::default()
+    };
+    let mut whole = state((0..10).map(stack).collect());
+    whole.targets.push(Watch {
+        was: Some(arn("web", 7)),
+        became: arn("web", 8),
+        ..Watch::default()
+    });
+    let token = encode(&whole);
+    assert_eq!(decode(&token, &whole.binding).unwrap(), whole, "{token}");
+    whole.targets.pop();
+    assert!(encode(&whole).len() <= TOKEN_LIMIT);
+    let names: Vec<String> = (0..10)
+        .map(|n| crate::rollout::stack::change_set_name(attempt, n))
+        .collect();
+    let places = (0..10).map(|_| ("ap-southeast-2", "333333333333"));
+    assert!(will_fit(
+        &whole,
+        places.zip(names.iter().map(String::as_str))
+    ));
+}
+
+#[test]
 fn a_token_is_bound_to_its_execution_and_its_targets() {
     let token = encode(&state(Vec::new()));
     let message = decode(&token, "fedcba9876543210").unwrap_err().message;
