@@ -50,7 +50,8 @@ pub(super) fn forward(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look
         return services::forward(watch, stack, scene, scene.started);
     }
     match doing(stack, &scene.token) {
-        Doing::Unseen if watch.progress.may_be_unseen(scene.now) => {
+        // CloudFormation took it: events may lag, and what was begun ends only by being seen.
+        Doing::Unseen if !scene.is_late() && !scene.has_stalled(watch) => {
             Look::Wait("the update does not show yet".into(), 1)
         }
         Doing::Unseen => {

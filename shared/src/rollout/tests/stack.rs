@@ -123,7 +123,10 @@ fn a_stack_has_succeeded_when_its_service_serves_what_the_stack_says() {
     Is::Begin.check(&rollout.look(&Seen::default(), 0));
     rollout.carried(0, Carried::Begun("id".into()), 0);
     let other = events("of-somebody", &COMPLETE);
-    Is::Wait("does not show yet").check(&rollout.look(&sight(other.clone(), None), 1));
+    for after in [1, 100] {
+        let next = rollout.look(&sight(other.clone(), None), after);
+        Is::Wait("does not show yet").check(&next);
+    }
     let at_work = ["- UPDATE_IN_PROGRESS", "Group UPDATE_IN_PROGRESS"];
     let at_work = then(events(&ours(), &at_work), other);
     Is::Wait("UPDATE_IN_PROGRESS, at work on Group").check(&rollout.look(&sight(at_work, None), 5));

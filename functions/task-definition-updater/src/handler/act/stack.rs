@@ -84,9 +84,17 @@ impl<'a> OfStack<'a> {
         Ok(Brought::Carried(Carried::Stopping))
     }
 
-    /// Deletes the change set that was never executed.
+    /// Deletes the change set that was never executed. One that is executed all the same, by a delivery
+    /// that nobody heard of, will show in the events.
     pub(super) async fn discard(&self) -> Result<Brought, CallError> {
         let name = change_set_name(&self.state.attempt, self.n);
+        if let Ok(Some(found)) = change_set::describe(&self.client, &self.target.stack, &name).await
+            && found.execution.starts_with("EXECUTE_")
+        {
+            let begun = "the change set is executed, and its events do not show yet";
+            let error = CallError::unusable("cloudformation:DescribeStackEvents", begun);
+            return Ok(Brought::NotNow(error));
+        }
         match change_set::delete(&self.client, &self.target.stack, &name).await {
             Err(error) if matches!(error.kind, Kind::Throttled | Kind::Unanswered) => {
                 return Ok(Brought::NotNow(error));
