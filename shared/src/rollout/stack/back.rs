@@ -37,6 +37,9 @@ pub(in super::super) fn back(watch: &Watch, seen: &Seen, scene: &Scene<'_>, sinc
             back.wait("what was begun may not show yet")
         }
         // A change set that was never executed is ours to remove.
+        Doing::Unseen if !watch.deployment.is_empty() && back.late => {
+            back.wait("its change set could not be deleted")
+        }
         Doing::Unseen if !watch.deployment.is_empty() => Look::Do(Action::Discard),
         Doing::Unseen => Look::Over(format!("as before, {now}")),
         Doing::Ours(event) => match Stage::of(&event.status) {
