@@ -99,6 +99,8 @@ pub enum Action {
     StopTask,
     /// Read what is in the stack, and its services.
     ReadInside,
+    /// Read the stack's parameters that receive images.
+    ReadGiven,
     /// Read this of the service at this place in the stack.
     Within(usize, Box<Action>),
     /// Read the events of this nested stack, by its ARN.
@@ -361,7 +363,10 @@ impl State {
                 watch.was = Some(arn);
                 watch.phase = Phase::Back { asked: true };
             }
-            Carried::Stopping => watch.phase = Phase::Back { asked: true },
+            Carried::Stopping => {
+                watch.phase = Phase::Back { asked: true };
+                watch.asked_stopped = now;
+            }
             Carried::Discarded => watch.deployment.clear(),
         }
     }

@@ -30,7 +30,8 @@ pub(super) fn forward(
             continue;
         };
         let scene = round.scene(n, target);
-        if let Some(blind) = &seen.blind {
+        let explains = target.stack().is_some() && stack::has_failed(seen, &scene.token);
+        if let Some(blind) = seen.blind.as_ref().filter(|_| !explains) {
             looks.push(blinded(watch, blind, &scene).map_err(|kind| turn(n, kind))?);
             continue;
         }

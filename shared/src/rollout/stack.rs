@@ -10,7 +10,7 @@ mod operation;
 mod services;
 
 pub(super) use back::back;
-pub(super) use operation::shows;
+pub(super) use operation::{has_failed, shows};
 pub(super) use services::prove;
 
 use super::seen::Seen;
@@ -36,6 +36,11 @@ pub fn change_set_name(attempt: &str, n: usize) -> String {
 /// What our operation on the way back is recognised by.
 pub fn token_back(token: &str) -> String {
     format!("{token}-back")
+}
+
+/// What giving our update up is recognised by.
+pub fn token_cancel(token: &str) -> String {
+    format!("{token}-cancel")
 }
 
 /// One look at a stack whose change set was executed, or that needed none.
@@ -64,10 +69,10 @@ pub(super) fn forward(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look
                 watch.progress.balance = watch.progress.balance.max(FINISHED);
                 services::forward(watch, stack, scene, event.at)
             }
-            Stage::GoingBack | Stage::Failed => cause::failed(watch, stack, event, scene),
+            Stage::GoingBack | Stage::Failed => cause::failed(watch, seen, stack, event, scene),
         },
         // Another delivery of the job has turned round.
-        Doing::Back(event) => cause::failed(watch, stack, event, scene),
+        Doing::Back(event) => cause::failed(watch, seen, stack, event, scene),
         Doing::Others(event) => {
             watch.cause = Some(operation::overtaken_by(event));
             Look::Turn(FailureKind::RevisionOutOfSync)
@@ -80,9 +85,15 @@ pub(super) fn forward(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look
 fn under_way(watch: &mut Watch, stack: &StackSeen, event: &Event, scene: &Scene<'_>) -> Look {
     let ours = stack.events.iter().filter(|one| one.token == scene.token);
     let steps = i64::try_from(ours.count()).unwrap_or(i64::MAX);
-    watch.progress.take(steps, scene.now);
-    if let Some(look) = services::while_cloudformation_waits(watch, stack, scene) {
-        return look;
+    if services::cloudformation_waits(stack, scene) {
+        if let Some(look) = services::while_it_waits(watch, stack, scene, steps) {
+            return look;
+        }
+    } else {
+        // How long a database or a nested stack takes is CloudFormation's to say: only the deadline
+        // ends that.
+        watch.progress.take(steps, scene.now);
+        watch.progress.at = scene.now;
     }
     let why = if scene.is_late() {
         Some(scene.too_late())

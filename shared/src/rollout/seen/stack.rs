@@ -9,6 +9,8 @@ pub struct StackSeen {
     pub events: Vec<Event>,
     /// Once they were asked for: what the stack has inside.
     pub inside: Option<Inside>,
+    /// Once they were asked for: its parameters that receive images, and what they are now.
+    pub given: Option<Vec<(String, String)>>,
     /// Once they were asked for: the events of the nested stack that failed first, newest first.
     pub nested: Option<Vec<Event>>,
 }

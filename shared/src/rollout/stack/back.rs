@@ -1,8 +1,8 @@
 //! A stack on its way back: CloudFormation's own rollback while the update is under way, else a
 //! second change set with what was there before (CONTRACTS 3.6.19, 3.6.20). Nothing is deleted.
 
-use super::super::seen::Seen;
 use super::super::seen::stack::{Event, StackSeen};
+use super::super::seen::{Blind, Seen};
 use super::super::watch::{Phase, Watch};
 use super::super::{Action, Look, Scene, minutes};
 use super::operation::{self, Doing, Stage, doing};
@@ -10,6 +10,9 @@ use super::services;
 use crate::rollout_file::OnFailure;
 use crate::stack::Stack;
 use crate::stack::standing::{self, Standing};
+
+/// How long a way back that was asked for may not show.
+const ASKED_SECONDS: u64 = 60;
 
 /// One look at a stack while everything goes back, since `since`.
 pub(in super::super) fn back(watch: &Watch, seen: &Seen, scene: &Scene<'_>, since: u64) -> Look {
@@ -44,13 +47,15 @@ pub(in super::super) fn back(watch: &Watch, seen: &Seen, scene: &Scene<'_>, sinc
         Doing::Unseen => Look::Over(format!("as before, {now}")),
         Doing::Ours(event) => match Stage::of(&event.status) {
             Stage::UnderWay => back.under_way(event, asked),
-            Stage::Complete => back.complete(event),
+            Stage::Complete => back.complete(event, asked),
             Stage::GoingBack => back.wait(&event.status),
+            // CloudFormation undid it.
+            Stage::Failed if event.status == "UPDATE_ROLLBACK_COMPLETE" => back.settle(event, seen),
             Stage::Failed => back.failed(event),
         },
         Doing::Back(event) => match Stage::of(&event.status) {
             Stage::UnderWay | Stage::GoingBack => back.wait(&event.status),
-            Stage::Complete => back.settle(event),
+            Stage::Complete => back.settle(event, seen),
             Stage::Failed => back.failed(event),
         },
         Doing::Others(event) => Look::Over(operation::overtaken_by(event)),
@@ -77,7 +82,7 @@ impl Back<'_> {
         self.wait(&event.status)
     }
 
-    fn complete(&self, event: &Event) -> Look {
+    fn complete(&self, event: &Event, asked: bool) -> Look {
         if self.watch.was.is_none() {
             return Look::Over(format!(
                 "{}; it was made by this release and stays, since redbutton deletes nothing",
@@ -90,16 +95,15 @@ impl Back<'_> {
         if self.late {
             return self.wait("going back could not be asked for");
         }
-        // Asking again is the same operation, by its name and its token.
+        // What was asked for a moment ago need not show yet.
+        if asked && self.scene.now < self.watch.asked_stopped + ASKED_SECONDS {
+            return self.wait("going back has not begun yet");
+        }
         Look::Do(Action::Restore)
     }
 
-    /// CloudFormation undid it, or could not.
+    /// CloudFormation could not undo it, or not do what leads back.
     fn failed(&self, event: &Event) -> Look {
-        let ours = event.token == self.scene.token || self.gave_up();
-        if event.status == "UPDATE_ROLLBACK_COMPLETE" && ours {
-            return self.settle(event);
-        }
         let stack = &self.scene.target.name;
         let region = self.scene.target.region.as_str();
         let name = self.scene.target.stack().map_or(stack, |one| &one.stack);
@@ -117,23 +121,20 @@ impl Back<'_> {
         })
     }
 
-    /// Whether the rollback is what giving the update up asked for, not the end of a way back that
-    /// failed: then our update was still under way when it came.
-    fn gave_up(&self) -> bool {
-        let back = super::token_back(&self.scene.token);
-        let began = self.stack.events.iter().any(|event| {
-            event.is_of_the_stack() && event.token == back && event.status == "UPDATE_IN_PROGRESS"
-        });
-        !began
-    }
-
     /// The stack is as it was; its services have to be, too.
-    fn settle(&self, event: &Event) -> Look {
+    fn settle(&self, event: &Event, seen: &Seen) -> Look {
+        let mut text = format!("{}, template and parameters as before", event.status);
         let Some(inside) = &self.stack.inside else {
-            return Look::Do(Action::ReadInside);
+            return match &seen.blind {
+                None => Look::Do(Action::ReadInside),
+                Some(Blind::NotNow(why)) => self.wait(&format!("{text}; {why}")),
+                Some(Blind::Refused(failure)) => Look::Over(format!(
+                    "{text}; what its services do could not be looked at: {}",
+                    failure.message.trim_end_matches('.')
+                )),
+            };
         };
         let (settled, texts) = services::settled(inside);
-        let mut text = format!("{}, template and parameters as before", event.status);
         for one in texts {
             text.push_str("; ");
             text.push_str(&one);

@@ -2,20 +2,23 @@
 //! says. What was cancelled because of it is noise (CONTRACTS 3.6.15).
 
 use super::super::cause::from_tasks;
+use super::super::seen::Seen;
 use super::super::seen::stack::{Event, InService, StackSeen};
 use super::super::watch::Watch;
 use super::super::{Action, Look, Scene};
-use super::{SERVICE, STACK, TASK_DEFINITION, token_back, within};
+use super::{SERVICE, STACK, TASK_DEFINITION, token_back, token_cancel, within};
 use crate::error::FailureKind;
 
 /// The update has failed: turns round, once all that explains it was read.
 pub(super) fn failed(
     watch: &mut Watch,
+    seen: &Seen,
     stack: &StackSeen,
     event: &Event,
     scene: &Scene<'_>,
 ) -> Look {
-    let ours = |one: &&Event| one.token == scene.token || one.token == token_back(&scene.token);
+    let (cancel, back) = (token_cancel(&scene.token), token_back(&scene.token));
+    let ours = |one: &&Event| [&scene.token, &cancel, &back].contains(&&one.token);
     let root = first_failed(stack.events.iter().filter(ours));
     let nested = root.filter(|first| first.kind == STACK && first.physical != first.stack);
     let inner = match (nested, &stack.nested) {
@@ -28,6 +31,8 @@ pub(super) fn failed(
         (None, _) => root,
     };
     let beneath = match inner.filter(|first| first.kind == SERVICE) {
+        // What cannot be looked at has nothing to add.
+        Some(_) if seen.blind.is_some() => None,
         Some(service) => match why_in_ecs(stack, service, scene) {
             Ok(beneath) => beneath,
             Err(look) => return look,
@@ -110,8 +115,7 @@ fn why_in_ecs(
     else {
         return Ok(None);
     };
-    // A service that cannot be looked at has nothing to add.
-    if one.seen.stopped.is_none() && one.seen.blind.is_none() {
+    if one.seen.stopped.is_none() {
         return Err(within(place, Action::ReadStopped));
     }
     let nested = stack.nested.iter().flatten();

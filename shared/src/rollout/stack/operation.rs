@@ -3,7 +3,7 @@
 
 use super::super::seen::Seen;
 use super::super::seen::stack::{Event, StackSeen};
-use super::token_back;
+use super::{token_back, token_cancel};
 
 /// What the stack's newest event about itself belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -18,15 +18,19 @@ pub(super) enum Doing<'a> {
     Others(&'a Event),
 }
 
-/// Reads the events. `token` is the update's.
+/// Reads the events. `token` is the update's; giving it up belongs to it.
 pub(super) fn doing<'a>(stack: &'a StackSeen, token: &str) -> Doing<'a> {
-    let back = token_back(token);
-    let is_ours = |event: &Event| event.token == token || event.token == back;
-    if !stack.events.iter().any(is_ours) {
+    let (cancel, back) = (token_cancel(token), token_back(token));
+    let forward = |event: &Event| event.token == token || event.token == cancel;
+    if !stack
+        .events
+        .iter()
+        .any(|event| forward(event) || event.token == back)
+    {
         return Doing::Unseen;
     }
     match newest(stack) {
-        Some(event) if event.token == token => Doing::Ours(event),
+        Some(event) if forward(event) => Doing::Ours(event),
         Some(event) if event.token == back => Doing::Back(event),
         Some(event) => Doing::Others(event),
         None => Doing::Unseen,
@@ -42,6 +46,14 @@ pub(super) fn newest(stack: &StackSeen) -> Option<&Event> {
 pub(in super::super) fn shows(seen: &Seen, token: &str) -> bool {
     let stack = seen.stack.as_ref();
     stack.is_some_and(|stack| !matches!(doing(stack, token), Doing::Unseen))
+}
+
+/// Whether our update has failed: what else cannot be read takes nothing from that.
+pub(in super::super) fn has_failed(seen: &Seen, token: &str) -> bool {
+    seen.stack.as_ref().is_some_and(|stack| {
+        matches!(doing(stack, token), Doing::Ours(event)
+            if matches!(Stage::of(&event.status), Stage::GoingBack | Stage::Failed))
+    })
 }
 
 /// Where an operation is, by the stack's status (CONTRACTS 3.6.7, 3.6.10).

@@ -63,30 +63,46 @@ fn is_complete(seen: &Seen) -> bool {
     primary.is_some_and(|primary| primary.running >= seen.service.desired)
 }
 
-/// While CloudFormation waits for a service, its stopped tasks tell what it waits for.
-pub(super) fn while_cloudformation_waits(
+/// Whether our operation is at work on a service: CloudFormation waits until ECS calls it stable.
+pub(super) fn cloudformation_waits(stack: &StackSeen, scene: &Scene<'_>) -> bool {
+    let mut known: Vec<&str> = Vec::new();
+    let of_services = stack
+        .events
+        .iter()
+        .filter(|event| event.token == scene.token && event.kind == SERVICE);
+    for event in of_services {
+        // Newest first: the first event of a resource is where it is.
+        if !known.contains(&event.logical.as_str()) && event.status.ends_with("_IN_PROGRESS") {
+            return true;
+        }
+        known.push(&event.logical);
+    }
+    false
+}
+
+/// While CloudFormation waits for a service, its tasks tell how far it is, and those that stopped what
+/// it waits for.
+pub(super) fn while_it_waits(
     watch: &mut Watch,
     stack: &StackSeen,
     scene: &Scene<'_>,
+    steps: i64,
 ) -> Option<Look> {
-    let waits = stack
-        .events
-        .iter()
-        .find(|event| event.token == scene.token && event.kind == SERVICE)
-        .is_some_and(|newest| newest.status.ends_with("_IN_PROGRESS"));
-    if !waits {
-        return None;
-    }
     let Some(inside) = &stack.inside else {
         return Some(Look::Do(Action::ReadInside));
     };
+    let mut balance = 0;
+    let mut ecs_times_it = true;
     for (place, one) in inside.services.iter().enumerate() {
-        let Some(primary) = one.seen.service.primary() else {
+        let service = &one.seen.service;
+        let Some(primary) = service.primary() else {
             continue;
         };
         if !is_new(stack, &primary.task_definition, scene) {
             continue;
         }
+        balance += i64::from(primary.running);
+        ecs_times_it &= service.strategy.shifts_traffic() || is_complete(&one.seen);
         let mut part = part(watch, stack, inside, one, scene, scene.now);
         let found = service::cause_of(&mut part, &one.seen, scene, primary);
         take_over(watch, &part, one);
@@ -95,6 +111,11 @@ pub(super) fn while_cloudformation_waits(
             Some(look) => return Some(look),
             None => {}
         }
+    }
+    watch.progress.take(steps * 1_000 + balance, scene.now);
+    // Draining, steps and bakes are ECS's to time.
+    if ecs_times_it {
+        watch.progress.at = scene.now;
     }
     None
 }
@@ -112,6 +133,24 @@ fn is_new(stack: &StackSeen, task_definition: &str, scene: &Scene<'_>) -> bool {
     })
 }
 
+/// What our operation put into the place of this task definition: a service that runs it went back. By
+/// the logical id of the resource, since a family without a name of its own is another one each time.
+fn replaced_by(stack: &StackSeen, task_definition: &str, scene: &Scene<'_>) -> Option<String> {
+    let mut ours = stack
+        .events
+        .iter()
+        .filter(|event| event.kind == TASK_DEFINITION && event.token == scene.token);
+    let gone = ours
+        .clone()
+        .find(|event| event.physical == task_definition && event.status.starts_with("DELETE_"))?;
+    let new = ours.find(|event| {
+        event.logical == gone.logical
+            && event.physical != task_definition
+            && event.status.ends_with("_COMPLETE")
+    })?;
+    Some(new.physical.clone())
+}
+
 /// What is watched of one service: the stack's watch, as if it were the service's own.
 fn part(
     watch: &Watch,
@@ -122,13 +161,17 @@ fn part(
     since: u64,
 ) -> Watch {
     let primary = one.seen.service.primary();
-    let became = wanted(inside, primary).unwrap_or_else(|| {
-        // The stack does not say: whatever the service runs.
-        primary.map_or(String::new(), |primary| primary.task_definition.clone())
-    });
+    let replaced = primary.and_then(|primary| replaced_by(stack, &primary.task_definition, scene));
+    let went_back = replaced.is_some();
+    let became = replaced
+        .or_else(|| wanted(inside, primary))
+        .unwrap_or_else(|| {
+            // The stack does not say: whatever the service runs.
+            primary.map_or(String::new(), |primary| primary.task_definition.clone())
+        });
     Watch {
         was: primary
-            .filter(|primary| is_older(&primary.task_definition, &became))
+            .filter(|primary| went_back || is_older(&primary.task_definition, &became))
             .map(|primary| primary.task_definition.clone()),
         unchanged: !is_new(stack, &became, scene),
         became,
@@ -245,5 +288,27 @@ pub(in super::super) fn prove(
             }
         }
     }
-    Ok(Verdict::Proven(Proof::of_stack(watch, proofs)))
+    let mut proof = Proof::of_stack(watch, proofs);
+    let takes_images = scene.target.stack();
+    let takes_images = takes_images.is_some_and(|stack| !stack.image_parameters.is_empty());
+    if takes_images && !proof.services.is_empty() {
+        let given = stack.given.as_ref().ok_or(Action::ReadGiven)?;
+        let runs = |image: &str| proof.images.iter().any(|served| served.image == image);
+        let idle = given.iter().filter(|(_, image)| !runs(image));
+        let idle: Vec<String> = idle
+            .map(|(parameter, image)| format!("{image} (parameter {parameter})"))
+            .collect();
+        // A release of which nothing serves is none, whatever CloudFormation says.
+        if idle.len() == given.len() {
+            return Ok(Verdict::Otherwise(format!(
+                "no service of the stack runs {}; see what its template does with it",
+                idle.join(", ")
+            )));
+        }
+        let unused = idle
+            .iter()
+            .map(|image| format!("no service of the stack runs {image}"));
+        proof.notes.extend(unused);
+    }
+    Ok(Verdict::Proven(proof))
 }

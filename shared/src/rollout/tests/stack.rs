@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rollout::seen::stack::{Event, InService, Inside, StackSeen};
-use crate::rollout::stack::{change_set_name, token_back};
+use crate::rollout::stack::{change_set_name, token_back, token_cancel};
 
 const ATTEMPT: &str = "11111111-abcd-1111-abcd-111111abcdef";
 const STACK: &str = "arn:aws:cloudformation:ap-southeast-2:333333333333:stack/web/1";
@@ -64,6 +64,7 @@ fn sight(events: Vec<Event>, inside: Option<Seen>) -> Seen {
                     seen,
                 }],
             }),
+            given: None,
             nested: None,
         }),
         ..Seen::default()
@@ -307,7 +308,7 @@ fn what_waiting_cannot_mend_gives_the_update_up_at_once() {
         "- UPDATE_ROLLBACK_IN_PROGRESS User Initiated",
         "- UPDATE_ROLLBACK_COMPLETE",
     ];
-    let over = then(events(&way_back(), &back), waits());
+    let over = then(events(&token_cancel(&ours()), &back), waits());
     let mut settled = sight(
         over,
         Some(seen(vec![deployment(true, WAS, 2, "COMPLETED")])),
@@ -375,7 +376,10 @@ fn the_deadline_ends_an_update_and_a_rollback_that_is_stuck_is_explained() {
         "- UPDATE_ROLLBACK_FAILED The following resource(s) failed: [Group].",
     ];
     let next = rollout.look(
-        &sight(then(events(&way_back(), &stuck), at_work()), None),
+        &sight(
+            then(events(&token_cancel(&ours()), &stuck), at_work()),
+            None,
+        ),
         610,
     );
     Is::Failed(
@@ -387,12 +391,138 @@ fn the_deadline_ends_an_update_and_a_rollback_that_is_stuck_is_explained() {
 }
 
 #[test]
-fn standing_still_ends_an_update() {
+fn a_service_that_stands_still_ends_an_update_and_a_slow_database_does_not() {
     let mut rollout = begun(json!({"stallMinutes": 5}));
-    let at_work = || sight(events(&ours(), &["- UPDATE_IN_PROGRESS"]), None);
-    Is::Wait("UPDATE_IN_PROGRESS").check(&rollout.look(&at_work(), 5));
-    check_do(&rollout.look(&at_work(), 305), &Action::GiveUp);
+    let slow = || {
+        let told = ["- UPDATE_IN_PROGRESS", "Group UPDATE_IN_PROGRESS"];
+        sight(events(&ours(), &told), None)
+    };
+    for after in [5, 305, 905] {
+        Is::Wait("at work on Group").check(&rollout.look(&slow(), after));
+    }
+    let stands = |running| {
+        let told = [
+            "- UPDATE_IN_PROGRESS",
+            "Definition UPDATE_COMPLETE",
+            "Service UPDATE_IN_PROGRESS",
+        ];
+        let inside = Seen {
+            stopped: Some(vec![]),
+            ..seen(vec![deployment(true, OURS, running, "IN_PROGRESS")])
+        };
+        sight(events(&ours(), &told), Some(inside))
+    };
+    Is::Wait("at work on Service").check(&rollout.look(&stands(0), 910));
+    Is::Wait("at work on Service").check(&rollout.look(&stands(1), 1_205));
+    Is::Wait("at work on Service").check(&rollout.look(&stands(1), 1_500));
+    check_do(&rollout.look(&stands(1), 1_505), &Action::GiveUp);
     assert!(rollout.cause(0).contains("stallMinutes (5)"));
+}
+
+#[test]
+fn an_image_that_nothing_runs_is_no_release() {
+    let mut rollout = Rollout::of(
+        json!([{"stack": "web", "imageParameters": {"web": "Image", "job": "Job"}}]),
+        json!({}),
+    );
+    waits(&mut rollout, 0);
+    rollout.carried(0, Carried::Begun("id".into()), 0);
+    let given = |images: &[(&str, &str)]| {
+        let mut looked = sight(events(&ours(), &COMPLETE), Some(serves_ours()));
+        let images = images.iter();
+        looked.stack.as_mut().unwrap().given = Some(
+            images
+                .map(|(key, image)| ((*key).to_owned(), (*image).to_owned()))
+                .collect(),
+        );
+        looked
+    };
+    let unread = sight(events(&ours(), &COMPLETE), Some(serves_ours()));
+    check_do(&rollout.look(&unread, 10), &Action::ReadGiven);
+    let runs = format!("r/web@sha256:{}", "a".repeat(64));
+    let both = given(&[("Image", &runs), ("Job", "r/job:2")]);
+    let Next::Done(proofs) = rollout.look(&both, 10) else {
+        panic!("one of them serves")
+    };
+    assert!(
+        proofs[0].notes[0].contains("r/job:2 (parameter Job)"),
+        "{proofs:?}"
+    );
+    let none = given(&[("Image", "r/web:3"), ("Job", "r/job:2")]);
+    check_do(&rollout.look(&none, 10), &Action::Restore);
+    assert!(
+        rollout
+            .cause(0)
+            .contains("no service of the stack runs r/web:3")
+    );
+}
+
+// rules: 3.6.10
+#[test]
+fn a_service_of_a_family_without_a_name_is_seen_to_go_back() {
+    let mut rollout = begun(json!({}));
+    let nameless = arn("web-Definition-1a2b", 1);
+    let told = [
+        "- UPDATE_IN_PROGRESS",
+        "Definition UPDATE_COMPLETE",
+        "- UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        "Definition DELETE_COMPLETE",
+        "- UPDATE_COMPLETE",
+    ];
+    let mut told = events(&ours(), &told);
+    let gone = told
+        .iter_mut()
+        .find(|event| event.status == "DELETE_COMPLETE");
+    gone.unwrap().physical.clone_from(&nameless);
+    let back = Seen {
+        stopped: Some(vec![]),
+        ..seen(vec![deployment(true, &nameless, 2, "COMPLETED")])
+    };
+    let mut looked = sight(told, Some(back));
+    // Another service, so that nothing can be told by there being only one.
+    let inside = looked.stack.as_mut().unwrap().inside.as_mut().unwrap();
+    inside.definitions.push(arn("other", 3));
+    check_do(&rollout.look(&looked, 60), &Action::Restore);
+}
+
+#[test]
+fn what_cannot_be_looked_at_on_the_way_back_is_waited_for_or_said() {
+    let mut rollout = begun(json!({"timeoutMinutes": 10}));
+    let at_work = sight(events(&ours(), &["- UPDATE_IN_PROGRESS"]), None);
+    check_do(&rollout.look(&at_work, 600), &Action::GiveUp);
+    rollout.carried(0, Carried::Stopping, 600);
+    let blinded = |blind| Seen {
+        blind: Some(blind),
+        ..sight(
+            then(
+                events(&token_cancel(&ours()), &["- UPDATE_ROLLBACK_COMPLETE"]),
+                events(&ours(), &["- UPDATE_IN_PROGRESS"]),
+            ),
+            None,
+        )
+    };
+    let silent = blinded(Blind::NotNow("ecs:DescribeServices is not answered".into()));
+    Is::Wait("is not answered").check(&rollout.look(&silent, 605));
+    let refused = Failure::new(FailureKind::PermissionError, "access denied: ecs");
+    let next = rollout.look(&blinded(Blind::Refused(refused)), 610);
+    let now = "template and parameters as before; what its services do could not be looked at";
+    Is::Failed(FailureKind::JobFailed, "timeoutMinutes", now).check(&next);
+}
+
+#[test]
+fn going_back_is_asked_for_once_and_again_when_it_does_not_begin() {
+    let mut rollout = begun(json!({}));
+    let gone_back = || {
+        let seen = Seen {
+            stopped: stopped("Task failed ELB health checks"),
+            ..seen(vec![deployment(true, WAS, 2, "COMPLETED")])
+        };
+        sight(events(&ours(), &COMPLETE), Some(seen))
+    };
+    check_do(&rollout.look(&gone_back(), 60), &Action::Restore);
+    rollout.carried(0, Carried::Stopping, 60);
+    Is::Wait("has not begun yet").check(&rollout.look(&gone_back(), 65));
+    check_do(&rollout.look(&gone_back(), 120), &Action::Restore);
 }
 
 #[test]
