@@ -35,7 +35,7 @@ pub struct Wanted<'a> {
 }
 
 /// Begins to create a change set, nested stacks included. One of this name that an earlier delivery
-/// made is the same one; but one that was made from something else is an error.
+/// made is the same one.
 pub async fn create(client: &Client, wanted: &Wanted<'_>) -> Result<(), CallError> {
     let (body, url) = wanted.template.map(Source::fields).unwrap_or_default();
     let answer = client
@@ -71,13 +71,17 @@ pub async fn create(client: &Client, wanted: &Wanted<'_>) -> Result<(), CallErro
     }
 }
 
-/// The same code also says that a stack of this name exists, and that the change set was made from
-/// something else: "ChangeSet … cannot be created due to a mismatch with existing attribute
-/// Template".
+/// The same code also says that a stack of this name exists. A change set that was made from something
+/// else ("… cannot be created due to a mismatch with existing attribute Template") is ours all the
+/// same: its name is the attempt's, and what was made first is the release.
 fn is_ours_already(error: &CallError) -> bool {
-    error.code == "AlreadyExistsException"
-        && !error.message.starts_with("Stack")
-        && !error.message.contains("mismatch")
+    error.code == "AlreadyExistsException" && !error.message.starts_with("Stack")
+}
+
+/// Whether a call was refused because the stack is being changed: "Stack:ARN is in UPDATE_IN_PROGRESS
+/// state and can not be updated."
+pub fn is_busy(error: &CallError) -> bool {
+    error.code == "ValidationError" && error.message.contains("_IN_PROGRESS state")
 }
 
 fn filled<T, U>(items: &[T], each: impl Fn(&T) -> U) -> Option<Vec<U>> {

@@ -198,7 +198,7 @@ async fn go_on(
             Ok(Readiness::Busy(text)) if round.is_over() => return Ok(in_progress(text)),
             Ok(Readiness::Busy(_)) => tokio::time::sleep(setup.look_every).await,
             // An earlier delivery may have begun the attempt: nobody would watch it.
-            Err(failure) if prepare::may_pass(&failure, &state) => {
+            Err(failure) if prepare::may_pass(&work, &failure, &state) => {
                 return Ok(in_progress(failure.message));
             }
             Err(failure) => return Ok(Outcome::Failure(failure)),
@@ -267,6 +267,9 @@ async fn roll_out(
     }
 }
 
+/// Ten stacks of ten services, each with tasks, platforms, deployments and logs to be read.
+const MOST_READS: usize = 500;
+
 fn wait(text: String) -> Step {
     Step::Wait { text, percent: 0 }
 }
@@ -280,7 +283,9 @@ async fn look(
     fresh: &[usize],
     round: &Round,
 ) -> Step {
-    loop {
+    // As many reads as the longest look can need; a look that asks for the same thing for ever would
+    // hold up everything.
+    for _ in 0..MOST_READS {
         let actions = match advance(state, &seen, &work.request.file, now()) {
             Step::Do(actions) => actions,
             step => return step,
@@ -312,4 +317,6 @@ async fn look(
             return wait(text);
         }
     }
+    tracing::error!("a look did not come to an end");
+    wait("this look did not come to an end; looking again".to_owned())
 }

@@ -103,6 +103,7 @@ async fn act_on(
             Action::Restore => return of_stack.restore().await,
             Action::Discard => return of_stack.discard().await,
             Action::ReadInside => return of_stack.read_inside(shown).await,
+            Action::ReadGiven => return of_stack.read_given().await,
             Action::ReadNested(stack) => return of_stack.read_nested(stack).await,
             Action::Within(place, action) => return of_stack.within(shown, *place, action).await,
             _ => {}
@@ -123,6 +124,7 @@ async fn act_on(
         | Action::Restore
         | Action::Discard
         | Action::ReadInside
+        | Action::ReadGiven
         | Action::ReadNested(_)
         | Action::Within(..) => Err(CallError::unusable(
             "cloudformation:DescribeStacks",

@@ -50,10 +50,13 @@ pub(super) struct Known {
 /// How long silence of AWS is waited for before anything is prepared, in seconds.
 const PATIENCE_SECONDS: u64 = 300;
 
-/// Whether preparing failed for a reason that may pass: it is tried again in another invocation.
-pub(super) fn may_pass(failure: &Failure, state: &State) -> bool {
+/// Whether preparing failed for a reason that may pass: it is tried again in another invocation. Once
+/// the attempt waited for somebody else, an earlier delivery may have begun it: then until the deadline.
+pub(super) fn may_pass(work: &Work<'_>, failure: &Failure, state: &State) -> bool {
+    let now = aws::job::now();
+    let waits = work.job.token.is_some() && !decide::is_late(&work.request.file, state, now);
     failure.kind == FailureKind::SystemUnavailable
-        && aws::job::now() < state.started + PATIENCE_SECONDS
+        && (waits || now < state.started + PATIENCE_SECONDS)
 }
 
 pub(super) async fn prepare(

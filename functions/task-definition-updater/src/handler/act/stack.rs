@@ -9,7 +9,7 @@ use aws::error::{CallError, Kind};
 use shared::error::{Failure, FailureKind};
 use shared::rollout::seen::stack::{Event, InService, Inside, StackSeen};
 use shared::rollout::seen::{Seen, Service};
-use shared::rollout::stack::{change_set_name, token_back};
+use shared::rollout::stack::{change_set_name, token_back, token_cancel};
 use shared::rollout::watch::Watch;
 use shared::rollout::{Action, Carried, State, token};
 use shared::rollout_file::stack::StackTarget;
@@ -19,8 +19,8 @@ use shared::stack::guard;
 use super::super::sight::{MISSING, why};
 use super::super::stacks::template::Template;
 use super::super::stacks::{delete, kept, made};
-use super::super::{End, Work};
-use super::{Brought, Doing, act_on};
+use super::super::{End, Work, passing};
+use super::{Brought, Doing, Reached, act_on};
 
 /// A stack target at work.
 pub(super) struct OfStack<'a> {
@@ -47,6 +47,20 @@ impl<'a> OfStack<'a> {
         token(&self.state.attempt, self.n)
     }
 
+    /// Whether the change set was executed, by whomever. Then it has no name any more, only its ARN.
+    async fn is_executed(&self) -> Result<bool, CallError> {
+        let target = self.doing.end.target;
+        let arn = format!(
+            "arn:aws:cloudformation:{}:{}:changeSet/{}/{}",
+            target.region.as_str(),
+            self.doing.end.account,
+            change_set_name(&self.state.attempt, self.n),
+            self.doing.watch.deployment
+        );
+        let found = change_set::describe(&self.client, &self.target.stack, &arn).await?;
+        Ok(found.is_some_and(|found| found.execution.starts_with("EXECUTE_")))
+    }
+
     /// Executes the change set; once, whoever asks how often (CONTRACTS 3.6.4).
     pub(super) async fn begin(&self) -> Result<Brought, CallError> {
         let name = change_set_name(&self.state.attempt, self.n);
@@ -61,6 +75,8 @@ impl<'a> OfStack<'a> {
         Ok(Brought::Carried(match executed {
             Executed::Begun => Carried::Begun(self.doing.watch.deployment.clone()),
             Executed::Before => Carried::BegunBefore,
+            // Executed sets are known by their ARN only.
+            Executed::Gone(_) if self.is_executed().await? => Carried::BegunBefore,
             Executed::Gone(text) => Carried::Refused(Failure::new(
                 FailureKind::RevisionOutOfSync,
                 format!(
@@ -74,7 +90,7 @@ impl<'a> OfStack<'a> {
     /// Gives the update up: CloudFormation takes it back. Too late is no failure; the next look
     /// shows what it came to.
     pub(super) async fn give_up(&self) -> Result<Brought, CallError> {
-        let token = token_back(&self.token());
+        let token = token_cancel(&self.token());
         let taken = stacks::cancel(&self.client, &self.target.stack, &token).await?;
         tracing::warn!(
             target.name = self.doing.end.target.name,
@@ -88,9 +104,7 @@ impl<'a> OfStack<'a> {
     /// that nobody heard of, will show in the events.
     pub(super) async fn discard(&self) -> Result<Brought, CallError> {
         let name = change_set_name(&self.state.attempt, self.n);
-        if let Ok(Some(found)) = change_set::describe(&self.client, &self.target.stack, &name).await
-            && found.execution.starts_with("EXECUTE_")
-        {
+        if self.is_executed().await? {
             let begun = "the change set is executed, and its events do not show yet";
             let error = CallError::unusable("cloudformation:DescribeStackEvents", begun);
             return Ok(Brought::NotNow(error));
@@ -142,12 +156,17 @@ impl<'a> OfStack<'a> {
             template: template.as_ref().map(Template::source),
             parameters: &before.parameters,
             capabilities: &capabilities,
-            role: before.role.as_deref().or(own),
+            // Without a role of the rollout's own choice the stack's stays, which takes no right to
+            // pass it.
+            role: own,
             tags: Some(&before.tags),
         };
-        let change_set = match made(&self.client, &wanted).await? {
-            Ok(change_set) => change_set,
-            Err(text) => {
+        let change_set = match made(&self.client, &wanted).await {
+            Ok(Ok(change_set)) => change_set,
+            // It is on its way back already, or somebody else is at work.
+            Err(error) if change_set::is_busy(&error) => return Ok(Brought::NotNow(error)),
+            Err(error) => return Err(error),
+            Ok(Err(text)) => {
                 let error = CallError::unusable("cloudformation:CreateChangeSet", text);
                 return Ok(Brought::NotNow(error));
             }
@@ -179,52 +198,27 @@ impl<'a> OfStack<'a> {
     pub(super) async fn read_inside(&self, shown: &StackSeen) -> Result<Brought, CallError> {
         let newest = shown.events.first().cloned().unwrap_or_default();
         let resources = self.resources(newest).await?;
-        let mut services: Vec<InService> = resources
-            .services
-            .iter()
-            .map(|arn| {
-                let (cluster, name) = names(arn);
-                InService {
-                    cluster: cluster.to_owned(),
-                    name: name.to_owned(),
-                    seen: Seen::default(),
-                }
-            })
-            .collect();
-        let mut clusters: Vec<String> = Vec::new();
-        for one in &services {
-            if !clusters.contains(&one.cluster) {
-                clusters.push(one.cluster.clone());
-            }
-        }
-        for cluster in clusters {
-            let of_it = services.iter_mut().filter(|one| one.cluster == cluster);
-            let mut of_it: Vec<&mut InService> = of_it.collect();
-            // As many as one call takes (CONTRACTS 3.5.8).
-            for part in of_it.chunks_mut(10) {
-                let wanted: Vec<String> = part.iter().map(|one| one.name.clone()).collect();
-                let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-                let found = service::describe(&self.doing.reached.ecs, &cluster, &wanted).await?;
-                for (one, found) in part.iter_mut().zip(found) {
-                    one.seen.service = match found {
-                        Ok(service) => service,
-                        Err(error) if error.kind == Kind::Missing => Service {
-                            name: one.name.clone(),
-                            status: MISSING.to_owned(),
-                            ..Service::default()
-                        },
-                        Err(error) => return Err(error),
-                    };
-                }
-            }
-        }
-        let definitions = resources.definitions;
+        let inside = inside(self.doing.reached, resources).await?;
         Ok(Brought::Seen(Box::new(move |seen| {
             if let Some(stack) = &mut seen.stack {
-                stack.inside = Some(Inside {
-                    definitions,
-                    services,
-                });
+                stack.inside = Some(inside);
+            }
+        })))
+    }
+
+    /// The stack's parameters that receive images, as they are now.
+    pub(super) async fn read_given(&self) -> Result<Brought, CallError> {
+        let found = stacks::describe(&self.client, &self.target.stack).await?;
+        let parameters = found.map(|found| found.parameters).unwrap_or_default();
+        let takes_image = |key: &String| {
+            let mut images = self.target.image_parameters.iter();
+            images.any(|(_, parameter)| parameter == key)
+        };
+        let given = parameters.into_iter().filter(|(key, _)| takes_image(key));
+        let given: Vec<(String, String)> = given.collect();
+        Ok(Brought::Seen(Box::new(move |seen| {
+            if let Some(stack) = &mut seen.stack {
+                stack.given = Some(given);
             }
         })))
     }
@@ -307,6 +301,11 @@ impl<'a> OfStack<'a> {
             match Box::pin(act_on(&doing, self.state, self.n, &one.seen, action, false)).await {
                 Ok(Brought::Seen(fill)) => fill,
                 Ok(other) => return Ok(other),
+                // They explain, and decide nothing.
+                Err(error) if !passing(&error) && *action == Action::ReadStopped => {
+                    tracing::warn!(%error, "could not read stopped tasks");
+                    Box::new(|seen: &mut Seen| seen.stopped = Some(Vec::new()))
+                }
                 Err(error) => {
                     let blind = why(&end, error);
                     return Ok(Brought::Seen(Box::new(move |seen| {
@@ -329,6 +328,53 @@ impl<'a> OfStack<'a> {
 fn part_of(seen: &mut Seen, place: usize) -> Option<&mut InService> {
     let inside = seen.stack.as_mut()?.inside.as_mut()?;
     inside.services.get_mut(place)
+}
+
+/// What ECS says about the services among a stack's resources.
+pub(in super::super) async fn inside(
+    reached: &Reached,
+    resources: Resources,
+) -> Result<Inside, CallError> {
+    let each = resources.services.iter().map(|arn| {
+        let (cluster, name) = names(arn);
+        InService {
+            cluster: cluster.to_owned(),
+            name: name.to_owned(),
+            seen: Seen::default(),
+        }
+    });
+    let mut services: Vec<InService> = each.collect();
+    let mut clusters: Vec<String> = Vec::new();
+    for one in &services {
+        if !clusters.contains(&one.cluster) {
+            clusters.push(one.cluster.clone());
+        }
+    }
+    for cluster in clusters {
+        let of_it = services.iter_mut().filter(|one| one.cluster == cluster);
+        let mut of_it: Vec<&mut InService> = of_it.collect();
+        // As many as one call takes (CONTRACTS 3.5.8).
+        for part in of_it.chunks_mut(10) {
+            let wanted: Vec<String> = part.iter().map(|one| one.name.clone()).collect();
+            let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+            let found = service::describe(&reached.ecs, &cluster, &wanted).await?;
+            for (one, found) in part.iter_mut().zip(found) {
+                one.seen.service = match found {
+                    Ok(service) => service,
+                    Err(error) if error.kind == Kind::Missing => Service {
+                        name: one.name.clone(),
+                        status: MISSING.to_owned(),
+                        ..Service::default()
+                    },
+                    Err(error) => return Err(error),
+                };
+            }
+        }
+    }
+    Ok(Inside {
+        definitions: resources.definitions,
+        services,
+    })
 }
 
 /// `arn:…:service/CLUSTER/NAME`; a service from before 2018 has no cluster in its ARN.
