@@ -6,5 +6,6 @@ mod job;
 mod script;
 
 mod emulator;
+mod given;
 mod played;
 mod updates;

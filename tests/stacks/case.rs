@@ -87,6 +87,12 @@ impl World {
     }
 }
 
+/// With a tag.
+pub(super) fn tagged(mut spec: StackSpec) -> StackSpec {
+    spec.tags.push(("team".to_owned(), "web".to_owned()));
+    spec
+}
+
 /// A template that is too long to be sent with the request.
 pub(crate) fn long(template: &str) -> String {
     let padding = "x".repeat(shared::stack::LONGEST_BODY_BYTES);

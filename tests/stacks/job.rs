@@ -1,6 +1,7 @@
 //! Jobs that update stacks.
 
-use rehearsal::codepipeline::JobSpec;
+use rehearsal::codepipeline::{Finished, JobSpec};
+use rehearsal::proxy::Call;
 use rehearsal::suite;
 use serde_json::{Value, json};
 
@@ -25,7 +26,33 @@ pub(super) fn target_with(case: &StackCase, more: &Value) -> Value {
     target
 }
 
+/// The name of the change set that a job made for its first target.
+pub(super) fn change_set_of(finished: &Finished) -> String {
+    format!("redbutton-{}-0", finished.ids[0])
+}
+
+/// What a call that makes a change set sends for each parameter; none keeps the value.
+pub(super) fn sent(call: &Call) -> Vec<(String, Option<String>)> {
+    let rows = (1..).map_while(|n| {
+        let member = |field| call.request_parameter(&format!("Parameters.member.{n}.{field}"));
+        let key = member("ParameterKey")?;
+        let value = member("ParameterValue");
+        // Each is sent one way or the other.
+        let kept = member("UsePreviousValue").is_some_and(|keeps| keeps == "true");
+        assert_ne!(value.is_some(), kept, "{key}");
+        Some((key, value))
+    });
+    rows.collect()
+}
+
 impl World {
+    /// The calls that made change sets.
+    pub(super) fn change_sets_asked_for(&self) -> Vec<Call> {
+        let calls = self.rehearsal.proxy().calls().into_iter();
+        let creates = calls.filter(|call| call.operation == "CreateChangeSet");
+        creates.collect()
+    }
+
     /// A job for these targets; the image file has `v2` of the case. `files` are in the artifact,
     /// too.
     pub(super) fn stack_job(
