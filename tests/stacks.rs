@@ -7,5 +7,6 @@ mod script;
 
 mod emulator;
 mod given;
+mod guard;
 mod played;
 mod updates;
