@@ -4,9 +4,12 @@ mod case;
 mod hand;
 mod job;
 mod script;
+mod services;
 
 mod emulator;
+mod failing;
 mod given;
 mod guard;
 mod played;
+mod together;
 mod updates;

@@ -3,12 +3,14 @@
 //! before the emulator; calls are made, signed and allowed for real (CONTRACTS 3.6).
 
 mod stage;
+mod waiting;
 mod xml;
 
 use rehearsal::proxy::{Call, Fault, Proxy, What, When};
 use rehearsal::world::Stack;
 
 use stage::Stage;
+pub(super) use waiting::waits_for;
 
 /// The type of a stack, nested or not.
 pub(super) const STACK: &str = "AWS::CloudFormation::Stack";
