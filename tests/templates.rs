@@ -23,7 +23,8 @@ const IMPLIED: [(&str, &str); 6] = [
     ),
     (
         "iam:PassRole",
-        "RegisterTaskDefinition, UpdateService and RunTask ask for it, once a role is named",
+        "RegisterTaskDefinition, UpdateService, RunTask and CreateChangeSet ask for it, once a role \
+         is named",
     ),
     (
         "logs:CreateLogStream",
