@@ -11,15 +11,16 @@ const LARGEST: usize = 4 << 20;
 const ATTEMPTS: usize = 3;
 
 /// Puts an object where there is none. One that is there already stays as it is, which is fine: the
-/// keys name the content, or the attempt that wrote it first. With `owner`, a bucket of any other
-/// account is refused.
+/// keys name the content, or the attempt that wrote it first. True when it was not there; after a
+/// call that had to be repeated, false says nothing. With `owner`, a bucket of any other account is
+/// refused.
 pub async fn put_once(
     client: &Client,
     bucket: &str,
     key: &str,
     bytes: &[u8],
     owner: Option<&str>,
-) -> Result<(), CallError> {
+) -> Result<bool, CallError> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -33,8 +34,8 @@ pub async fn put_once(
             .send()
             .await;
         match answer.map_err(|error| CallError::new("s3:PutObject", error)) {
-            Ok(_) => return Ok(()),
-            Err(error) if error.code == "PreconditionFailed" => return Ok(()),
+            Ok(_) => return Ok(true),
+            Err(error) if error.code == "PreconditionFailed" => return Ok(false),
             Err(error) if error.code == "ConditionalRequestConflict" && attempts < ATTEMPTS => {}
             Err(error) => return Err(error),
         }
@@ -85,10 +86,13 @@ mod tests {
     async fn what_was_written_once_stays() {
         let conflict = || refused(409, "ConditionalRequestConflict");
         for (answers, expected) in [
-            (vec![(200, json!(""))], Ok(())),
-            (vec![refused(412, "PreconditionFailed")], Ok(())),
-            (vec![conflict(), refused(412, "PreconditionFailed")], Ok(())),
-            (vec![conflict(), conflict(), (200, json!(""))], Ok(())),
+            (vec![(200, json!(""))], Ok(true)),
+            (vec![refused(412, "PreconditionFailed")], Ok(false)),
+            (
+                vec![conflict(), refused(412, "PreconditionFailed")],
+                Ok(false),
+            ),
+            (vec![conflict(), conflict(), (200, json!(""))], Ok(true)),
             (vec![conflict(), conflict(), conflict()], Err(Kind::Refused)),
             (vec![refused(403, "AccessDenied")], Err(Kind::Denied)),
         ] {

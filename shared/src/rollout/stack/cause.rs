@@ -44,6 +44,9 @@ pub(super) fn failed(
             format!("{} in nested stack {}", told(inner), nested.logical)
         }
         (_, Some(inner)) => told(inner),
+        (_, None) if event.token != scene.token => {
+            "an earlier delivery of the job turned round; the function's log says why".into()
+        }
         (_, None) => format!("{}: {}", event.status, or_nothing(&event.reason)),
     };
     // What was seen of it before it failed is ECS's own word, too.

@@ -557,6 +557,20 @@ fn a_stack_that_the_release_made_stays() {
     .check(&next);
 }
 
+// rules: 3.3.1 3.6.19
+#[test]
+fn a_delivery_that_finds_the_way_back_of_an_earlier_one_only_watches_it() {
+    let mut rollout = begun(json!({}));
+    let was_there = then(events(&way_back(), &COMPLETE), events(&ours(), &COMPLETE));
+    let next = rollout.look(&sight(was_there, Some(serves_ours())), 30);
+    Is::Failed(
+        FailureKind::JobFailed,
+        "an earlier delivery of the job turned round",
+        "UPDATE_COMPLETE; service web serves web:8",
+    )
+    .check(&next);
+}
+
 // rules: 3.6.19
 #[test]
 fn what_somebody_else_does_to_the_stack_is_not_changed_back() {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use aws::cloudformation::Client;
 use aws::cloudformation::change_set::{self, Wanted};
+use aws::cloudformation::{Client, events};
 use aws::error::CallError;
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
-use shared::rollout::State;
-use shared::rollout::stack::change_set_name;
-use shared::rollout::watch::{Phase, Watch};
+use shared::rollout::seen::stack::Event;
+use shared::rollout::stack::{change_set_name, token_back};
+use shared::rollout::watch::{Phase, Progress, Watch};
+use shared::rollout::{State, token};
 use shared::stack::before::Before;
 use shared::stack::{ChangeSet, Status, guard};
 
@@ -24,6 +25,9 @@ use crate::decide;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After as many looks it is for the next invocation.
 const LOOKS: u32 = 120;
+/// CodePipeline ends an action after a day: what is older was not begun by this attempt (CONTRACTS
+/// 3.2.4).
+const ATTEMPT_SECONDS: u64 = 86_400;
 
 /// Makes all change sets and holds them against the guard. If one may not be executed, none stays.
 pub(in super::super) async fn create(
@@ -152,9 +156,38 @@ async fn create_one(
             &change_set.changes,
             &target.allow_replacement,
         );
-        keep(work, state, n, &before).await?;
+        let first = keep(work, state, n, &before).await?;
+        let begun = !first
+            && was_begun(&client, &target.stack, state, n)
+                .await
+                .map_err(|error| end.failed(error))?;
+        if begun {
+            delete(&client, &wanted).await;
+            let watch = Watch {
+                phase: Phase::Forward,
+                progress: Progress::begun(aws::job::now()),
+                ..watch
+            };
+            return Ok(Ok(Made { n, watch }));
+        }
     }
     Ok(Ok(Made { n, watch }))
+}
+
+/// Whether an earlier delivery executed the attempt's change set, though there is none any more:
+/// executing another one, such as the one that led back, deletes it.
+async fn was_begun(
+    client: &Client,
+    stack: &str,
+    state: &State,
+    n: usize,
+) -> Result<bool, CallError> {
+    let token = token(&state.attempt, n);
+    let back = token_back(&token);
+    let ours = |event: &Event| event.token == token || event.token == back;
+    let old = |event: &Event| event.at + ATTEMPT_SECONDS < state.started;
+    let events = events::back_to(client, stack, |event| ours(event) || old(event)).await?;
+    Ok(events.last().is_some_and(ours))
 }
 
 pub(in super::super) async fn delete(client: &Client, wanted: &Wanted<'_>) {

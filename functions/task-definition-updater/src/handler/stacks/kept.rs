@@ -9,17 +9,18 @@ use shared::stack::before::Before;
 use super::super::Work;
 
 /// Writes down what a stack was, once in an attempt: a later delivery would see what became of it.
+/// False when it may be that an earlier delivery was here.
 pub(super) async fn keep(
     work: &Work<'_>,
     state: &State,
     n: usize,
     before: &Before,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let (client, bucket, key) = place(work, state, n);
     let bytes = before.to_json().into_bytes();
     let kept = object::put_once(&client, bucket, &key, &bytes, Some(&work.job.account)).await;
     match kept {
-        Ok(()) => Ok(()),
+        Ok(first) => Ok(first),
         Err(error) => Err(of_the_bucket(work, error, bucket, &key).await),
     }
 }
