@@ -57,18 +57,21 @@ fn every_call(kind: &str, what: &dyn Fn() -> What) {
     succeeded(&world.run(world.job(&reference)));
     let calls = world.calls();
     assert!(calls.len() >= 11, "{calls:#?}");
+    for (n, when) in each(&calls).into_iter().enumerate() {
+        check(&world, &format!("{kind}-{n}"), when, what());
+    }
+}
+
+/// Which call each of them is: the first, the second … of its operation.
+pub(crate) fn each(calls: &[String]) -> Vec<When> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    for (n, call) in calls.iter().enumerate() {
+    let whens = calls.iter().map(|call| {
         let nth = seen.entry(call).or_insert(0);
         *nth += 1;
         let (service, operation) = call.split_once(':').unwrap();
-        check(
-            &world,
-            &format!("{kind}-{n}"),
-            When::nth(service, operation, *nth),
-            what(),
-        );
-    }
+        When::nth(service, operation, *nth)
+    });
+    whens.collect()
 }
 
 // rules: 3.5.7

@@ -8,6 +8,7 @@ mod services;
 
 mod emulator;
 mod failing;
+mod faults;
 mod given;
 mod guard;
 mod played;
