@@ -12,5 +12,6 @@ mod faults;
 mod given;
 mod guard;
 mod played;
+mod states;
 mod together;
 mod updates;

@@ -229,6 +229,31 @@ mod tests {
         }
     }
 
+    // rules: 3.6.7
+    #[test]
+    fn somebody_else_at_work_is_waited_for_until_the_deadline() {
+        let mut file = file();
+        file.timeout_minutes = 20;
+        let state = State {
+            binding: String::new(),
+            attempt: "attempt".into(),
+            started: 1_000,
+            targets: Vec::new(),
+            turned: None,
+        };
+        assert!(!is_late(&file, &state, 1_000 + 20 * 60 - 1));
+        assert!(is_late(&file, &state, 1_000 + 20 * 60));
+        let failure = still_busy(&file, "stack web is UPDATE_IN_PROGRESS");
+        assert_eq!(failure.kind, FailureKind::RevisionOutOfSync);
+        for word in [
+            "nothing was changed",
+            "web is UPDATE_IN_PROGRESS",
+            "timeoutMinutes (20)",
+        ] {
+            assert!(failure.message.contains(word), "{}", failure.message);
+        }
+    }
+
     #[test]
     fn only_images_that_were_handed_in_are_pinned() {
         let registry = "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com";

@@ -126,7 +126,13 @@ impl Stage {
         if let Some(events) = self.nested_events(&stack) {
             let token = self.act().map(|act| act.token).unwrap_or_default();
             let told = events.iter().enumerate().rev();
-            let told = told.map(|(n, event)| xml::event(event, n, &stack, &stack, &token));
+            let told = told.map(|(n, event)| {
+                let physical = match event.logical {
+                    "" => stack.clone(),
+                    logical => self.physical(logical, event.kind),
+                };
+                xml::event(event, n, &stack, &physical, &token)
+            });
             return Some(xml::events(told));
         }
         let act = self.act()?;
