@@ -162,7 +162,7 @@ fn cloudformations_role_is_limited_to_the_stacks_and_what_is_theirs() {
         trust[0]["Condition"],
         json!({
             "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
-            "ArnLike": {"aws:SourceArn": {"Ref": "StackArns"}},
+            "ArnLikeIfExists": {"aws:SourceArn": {"Ref": "StackArns"}},
         })
     );
 

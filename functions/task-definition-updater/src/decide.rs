@@ -4,7 +4,7 @@ mod plan;
 mod stack;
 
 pub use plan::{Plan, shares_with, twice};
-pub use stack::{Given, floating, given, id, role, standing, unusable};
+pub use stack::{Given, differs, elsewhere, floating, given, id, role, standing, unusable};
 
 use aws::codepipeline::Underway;
 use shared::error::{Failure, FailureKind};
@@ -132,6 +132,25 @@ pub fn published<'a>(file: &'a RolloutFile, proofs: &'a [Proof]) -> Vec<(usize, 
         Some((n, parameter.as_str(), served.image.as_str()))
     });
     each.collect()
+}
+
+/// What `publishImage` asks for and cannot be told: the parameters of containers that nothing serves.
+pub fn unpublished(file: &RolloutFile, proofs: &[Proof]) -> Vec<String> {
+    let served = |container: &String| {
+        let mut images = proofs.iter().flat_map(|proof| &proof.images);
+        images.any(|served| served.container == *container)
+    };
+    let idle = file
+        .publish
+        .iter()
+        .filter(|(container, _)| !served(container));
+    idle.map(|(container, parameter)| {
+        format!(
+            "parameter {parameter} does NOT hold the live image: no container that serves is named \
+             {container}"
+        )
+    })
+    .collect()
 }
 
 /// Whether an image has a tag in ECR and no digest yet.

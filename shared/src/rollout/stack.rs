@@ -43,6 +43,15 @@ pub fn token_cancel(token: &str) -> String {
     format!("{token}-cancel")
 }
 
+/// Whether an event is of an attempt's update, of giving it up, or of its way back. `token` is the
+/// update's.
+pub fn is_of_attempt(event: &Event, token: &str) -> bool {
+    event
+        .token
+        .strip_prefix(token)
+        .is_some_and(|rest| ["", "-cancel", "-back"].contains(&rest))
+}
+
 /// One look at a stack whose change set was executed, or that needed none.
 pub(super) fn forward(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look {
     let Some(stack) = &seen.stack else {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::parameters::HIDDEN;
+use super::parameters::is_hidden;
 use super::{Change, Stack};
 
 const VERSION: u32 = 1;
@@ -49,7 +49,7 @@ impl Before {
         allowed: &[String],
     ) -> Self {
         let readable = |(key, value): &(String, String)| {
-            (key.clone(), (value != HIDDEN).then(|| value.clone()))
+            (key.clone(), (!is_hidden(value)).then(|| value.clone()))
         };
         let added = changes.iter().filter(|change| change.action == "Add");
         // Tags of AWS's own are not ours to send: a request with one is refused.

@@ -6,6 +6,11 @@ use crate::rollout_file::images::{Image, ImageFile};
 
 /// What CloudFormation shows in the place of a NoEcho parameter's value.
 pub const HIDDEN: &str = "****";
+
+/// Whether a value is hidden: some pages of the guide show more asterisks than four.
+pub fn is_hidden(value: &str) -> bool {
+    value.len() >= HIDDEN.len() && value.bytes().all(|b| b == b'*')
+}
 /// What a parameter's value may have (cfn:cloudformation-limits.md).
 pub const LONGEST_VALUE_BYTES: usize = 4_096;
 
@@ -72,8 +77,8 @@ fn refused(
     may_have_to_go_back: bool,
 ) -> Option<String> {
     let key = &declared.key;
-    let was_hidden = had == Some(HIDDEN);
-    if value == HIDDEN && (declared.no_echo || was_hidden) {
+    let was_hidden = had.is_some_and(is_hidden);
+    if is_hidden(value) && (declared.no_echo || was_hidden) {
         return Some(format!(
             "parameter {key} is NoEcho, and \"{HIDDEN}\" is what CloudFormation shows in the place \
              of its value, never the value: leave it out, so that it keeps its value"
@@ -116,7 +121,7 @@ fn lost(declared: &[Declared], stack: Option<&Stack>) -> Vec<String> {
     let parameters = stack.into_iter().flat_map(|stack| &stack.parameters);
     parameters
         .filter(|(key, value)| {
-            value == HIDDEN && !declared.iter().any(|declared| declared.key == *key)
+            is_hidden(value) && !declared.iter().any(|declared| declared.key == *key)
         })
         .map(|(key, _)| {
             format!(
@@ -133,7 +138,7 @@ pub fn declared_by(stack: &Stack) -> Vec<Declared> {
     let declared = |(key, value): &(String, String)| Declared {
         key: key.clone(),
         default: Some(String::new()),
-        no_echo: value == HIDDEN,
+        no_echo: is_hidden(value),
     };
     stack.parameters.iter().map(declared).collect()
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use shared::preflight::FLOATING_TAG;
-use shared::rollout_file::Place;
-use shared::rollout_file::images::Image;
+use shared::rollout_file::images::{Image, ImageFile};
 use shared::rollout_file::stack::{Parameters, StackTarget, Written};
+use shared::rollout_file::target::Target;
+use shared::rollout_file::{Place, RolloutFile};
 use shared::stack::configuration::{Configuration, get_param};
 use shared::stack::standing::Standing;
-use shared::stack::{Stack, Status};
+use shared::stack::{Stack, Status, parameters};
 
 /// `allow` entry for a stack without a role of its own: CloudFormation acts with the rights of who
 /// calls it.
@@ -107,6 +108,22 @@ pub fn floating(image: &Image, allow: &[String]) -> Option<String> {
     })
 }
 
+/// Whether a stack's template is another than the new one. CloudFormation gives every sign beyond ASCII
+/// back as a question mark: with nothing else between them, they are the same.
+pub fn differs(before: &str, new: &str) -> bool {
+    let ascii = |c: char| if c.is_ascii() { c } else { '?' };
+    let by_sign: String = new.chars().map(ascii).collect();
+    let by_byte = new.bytes().map(|b| if b.is_ascii() { b } else { b'?' });
+    before != new && before != by_sign && !before.bytes().eq(by_byte)
+}
+
+/// The images that stacks take.
+pub fn elsewhere(file: &RolloutFile, images: &[ImageFile]) -> Vec<Image> {
+    let stacks = file.targets.iter().filter_map(Target::stack);
+    let taken = stacks.flat_map(|stack| parameters::images(&stack.image_parameters, images).0);
+    taken.map(|(_, image)| image).collect()
+}
+
 /// Why a change set cannot be executed.
 pub fn unusable(status: &Status, execution: &str, reason: &str) -> String {
     let reason = reason.trim();
@@ -130,7 +147,6 @@ pub fn id(arn: &str) -> &str {
 mod tests {
     use super::*;
     use serde_json::{Value, json};
-    use shared::rollout_file::RolloutFile;
 
     fn target(more: &Value) -> StackTarget {
         let mut target = json!({"stack": "web", "template": "Build::web.yaml"});
@@ -231,6 +247,19 @@ mod tests {
         assert!(why(Status::Complete, "OBSOLETE").contains("somebody else"));
         let deleting = Status::Other("DELETE_PENDING".into());
         assert!(why(deleting, "UNAVAILABLE").contains("DELETE_PENDING"));
+    }
+
+    #[test]
+    fn a_template_that_comes_back_with_question_marks_is_the_same_one() {
+        for (before, differs) in [
+            ("Größe: 2", false),
+            ("Gr??e: 2", false),
+            ("Gr????e: 2", false),
+            ("Gr??e: 3", true),
+            ("Große: 2", true),
+        ] {
+            assert_eq!(super::differs(before, "Größe: 2"), differs, "{before}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use shared::rollout::State;
 use shared::rollout::report;
 use shared::rollout::seen::{Blind, Seen, Service};
 use shared::rollout::stack::change_set_name;
-use shared::rollout_file::images::{Image, ImageFile};
+use shared::rollout_file::images::ImageFile;
 use shared::task_definition::{Described, TaskDefinition, put_images};
 
 use super::artifacts::Artifacts;
@@ -20,7 +20,7 @@ use super::begin::begin;
 use super::findings::Findings;
 use super::pin::pin;
 use super::register::describe;
-use super::stacks::{self, Planned};
+use super::stacks;
 use super::{End, Work, passing, publish, sight};
 use crate::decide::{self, Plan};
 use crate::request;
@@ -77,8 +77,9 @@ pub(super) async fn prepare(
     let services: Vec<&Service> = seen.iter().map(|seen| &seen.service).collect();
 
     let mut findings = Findings::new(work);
-    let mut stacks = match stacks::read(work, state, artifacts, &images, &mut findings).await? {
-        stacks::Read::All(stacks) => stacks,
+    let read = stacks::read(work, state, artifacts, &images, &mut findings).await?;
+    let (mut stacks, begun) = match read {
+        stacks::Read::All(stacks, begun) => (stacks, begun),
         stacks::Read::Busy(text) => return Ok(Readiness::Busy(text)),
     };
     for (n, (end, service)) in work.ends.iter().zip(&services).enumerate() {
@@ -107,7 +108,7 @@ pub(super) async fn prepare(
         let text = format!("{}: {text}", place.unwrap_or_default());
         Failure::new(FailureKind::RevisionUnavailable, text)
     })?;
-    let elsewhere: Vec<Image> = stacks.iter().flat_map(Planned::images).cloned().collect();
+    let elsewhere = decide::elsewhere(file, &images);
     let mut definitions: Vec<_> = plan.definitions.iter_mut().flatten().collect();
     if let Err(wrongs) = put_images(&mut definitions, &images, &elsewhere) {
         findings.general(wrongs);
@@ -160,7 +161,8 @@ pub(super) async fn prepare(
         ]);
     }
     findings.done()?;
-    let made = stacks::create(work, state, &stacks).await?;
+    let mut made = stacks::create(work, state, &stacks).await?;
+    made.extend(begun);
     let begun = begin(work, state, seen, &known, &plan, &made).await;
     if let Err(failure) = &begun
         && failure.kind != FailureKind::SystemUnavailable

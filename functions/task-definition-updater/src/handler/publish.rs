@@ -41,7 +41,7 @@ pub(super) async fn check(
 
 /// Writes the parameters and says what it could not write: the release serves all the same.
 pub(super) async fn publish(work: &Work<'_>, proofs: &[Proof]) -> Vec<String> {
-    let mut remarks = Vec::new();
+    let mut remarks = decide::unpublished(&work.request.file, proofs);
     for (n, parameter, image) in decide::published(&work.request.file, proofs) {
         let Some((end, reached)) = reached(work, n) else {
             continue;

@@ -5,6 +5,7 @@
 //! change sets, which change nothing yet, and holds them against the guard; [`kept`] has what the
 //! way back needs.
 
+mod begun;
 mod create;
 mod kept;
 mod read;
@@ -88,10 +89,5 @@ impl Planned {
                 *image = image.pinned(digest.clone());
             }
         }
-    }
-
-    /// Images that the stack takes, as they stand in the image files.
-    pub(super) fn images(&self) -> impl Iterator<Item = &Image> {
-        self.images.iter().map(|(_, image)| image)
     }
 }

@@ -21,6 +21,15 @@ pub(super) fn forward(watch: &mut Watch, stack: &StackSeen, scene: &Scene<'_>, s
     let mut balance = FINISHED;
     let mut settled = true;
     for (place, one) in inside.services.iter().enumerate() {
+        let controller = one.seen.service.controller.as_str();
+        if !matches!(controller, "" | "ECS") {
+            watch.cause = Some(format!(
+                "the deployment controller of service {} is {controller}, so that ECS does not tell \
+                 what serves; take the service out of what redbutton releases",
+                one.name
+            ));
+            return Look::Turn(FailureKind::ConfigurationError);
+        }
         let mut part = part(watch, stack, inside, one, scene, since);
         let look = service::forward(&mut part, &one.seen, scene);
         take_over(watch, &part, one);

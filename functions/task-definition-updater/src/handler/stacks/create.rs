@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
+use aws::cloudformation::Client;
 use aws::cloudformation::change_set::{self, Wanted};
-use aws::cloudformation::{Client, events};
 use aws::error::CallError;
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
-use shared::rollout::seen::stack::Event;
-use shared::rollout::stack::{change_set_name, token_back};
-use shared::rollout::watch::{Phase, Progress, Watch};
-use shared::rollout::{State, token};
+use shared::rollout::State;
+use shared::rollout::stack::change_set_name;
+use shared::rollout::watch::{Phase, Watch};
 use shared::stack::before::Before;
 use shared::stack::{ChangeSet, Status, guard};
 
 use super::super::Work;
 use super::super::findings::Findings;
+use super::begun::begun;
 use super::kept::keep;
 use super::template::Template;
 use super::{Made, Planned};
@@ -25,9 +25,6 @@ use crate::decide;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After as many looks it is for the next invocation.
 const LOOKS: u32 = 120;
-/// CodePipeline ends an action after a day: what is older was not begun by this attempt (CONTRACTS
-/// 3.2.4).
-const ATTEMPT_SECONDS: u64 = 86_400;
 
 /// Makes all change sets and holds them against the guard. If one may not be executed, none stays.
 pub(in super::super) async fn create(
@@ -91,6 +88,7 @@ async fn create_one(
     ) else {
         return Ok(Err(Vec::new()));
     };
+    let failed = |error| end.failed(error);
     let client = end.reached()?.cloudformation();
     let name = change_set_name(&state.attempt, n);
     let parameters = match planned.parameters(work.request.file.on_failure) {
@@ -111,9 +109,13 @@ async fn create_one(
         tags: planned.given.tags.as_deref(),
     };
     let made = made(&client, &wanted).await;
-    let change_set = match made.map_err(|error| end.failed(error))? {
-        Ok(change_set) => change_set,
-        Err(text) => return Err(Failure::new(FailureKind::SystemUnavailable, text)),
+    let not_now = |text| Failure::new(FailureKind::SystemUnavailable, text);
+    let change_set = match made {
+        Ok(Ok(change_set)) => change_set,
+        Ok(Err(text)) => return Err(not_now(text)),
+        // Another delivery has begun it, or somebody else is at work: looked at again.
+        Err(error) if change_set::is_busy(&error) => return Err(not_now(error.message)),
+        Err(error) => return Err(failed(error)),
     };
     let stack = planned.stack.as_ref();
     let watch = Watch {
@@ -125,6 +127,14 @@ async fn create_one(
     };
     if change_set.changes_nothing() {
         delete(&client, &wanted).await;
+        // Not even now: another delivery may have changed it since this one has looked.
+        if let Some(stack) = stack
+            && let Some(watch) = begun(&client, &target.stack, stack, state, n)
+                .await
+                .map_err(failed)?
+        {
+            return Ok(Ok(Made { n, watch }));
+        }
         let watch = Watch {
             deployment: String::new(),
             unchanged: true,
@@ -157,37 +167,17 @@ async fn create_one(
             &target.allow_replacement,
         );
         let first = keep(work, state, n, &before).await?;
-        let begun = !first
-            && was_begun(&client, &target.stack, state, n)
+        // Another delivery was here since this one has looked.
+        if !first
+            && let Some(watch) = begun(&client, &target.stack, stack, state, n)
                 .await
-                .map_err(|error| end.failed(error))?;
-        if begun {
+                .map_err(failed)?
+        {
             delete(&client, &wanted).await;
-            let watch = Watch {
-                phase: Phase::Forward,
-                progress: Progress::begun(aws::job::now()),
-                ..watch
-            };
             return Ok(Ok(Made { n, watch }));
         }
     }
     Ok(Ok(Made { n, watch }))
-}
-
-/// Whether an earlier delivery executed the attempt's change set, though there is none any more:
-/// executing another one, such as the one that led back, deletes it.
-async fn was_begun(
-    client: &Client,
-    stack: &str,
-    state: &State,
-    n: usize,
-) -> Result<bool, CallError> {
-    let token = token(&state.attempt, n);
-    let back = token_back(&token);
-    let ours = |event: &Event| event.token == token || event.token == back;
-    let old = |event: &Event| event.at + ATTEMPT_SECONDS < state.started;
-    let events = events::back_to(client, stack, |event| ours(event) || old(event)).await?;
-    Ok(events.last().is_some_and(ours))
 }
 
 pub(in super::super) async fn delete(client: &Client, wanted: &Wanted<'_>) {

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use aws::cloudformation::{change_set, stack, template as templates};
+use aws::cloudformation::{stack, template as templates};
 use futures_util::future::join_all;
 use shared::error::Failure;
-use shared::rollout::stack::change_set_name;
 use shared::rollout::{State, report};
 use shared::rollout_file::Place;
 use shared::rollout_file::images::ImageFile;
@@ -17,14 +16,16 @@ use shared::stack::{Summary, standing};
 use super::super::artifacts::Artifacts;
 use super::super::findings::Findings;
 use super::super::{End, Work};
-use super::Planned;
+use super::begun::begun;
 use super::template::{self, Template};
+use super::{Made, Planned};
 use crate::decide::{self, Given};
 
 /// What reading all stacks came to.
 pub(in super::super) enum Read {
-    /// One per stack target; what is wrong is among the findings.
-    All(Vec<Planned>),
+    /// Stacks to be changed, and those that an earlier delivery of the job began; what is wrong is among
+    /// the findings.
+    All(Vec<Planned>, Vec<Made>),
     /// Somebody else is at work on one of them.
     Busy(String),
 }
@@ -63,7 +64,7 @@ pub(in super::super) async fn read(
         wishes.push((n, target, given, text));
     }
     if wishes.is_empty() {
-        return Ok(Read::All(Vec::new()));
+        return Ok(Read::All(Vec::new(), Vec::new()));
     }
     if work.setup.state_bucket.is_none() {
         findings.general(vec![
@@ -87,15 +88,16 @@ pub(in super::super) async fn read(
             };
             one(work, state, end, wish, images).await
         });
-    let mut planned = Vec::new();
+    let (mut planned, mut begun) = (Vec::new(), Vec::new());
     for one in join_all(each).await {
         match one? {
             One::Good(good) => planned.push(*good),
+            One::Begun(made) => begun.push(*made),
             One::Wrong(n, wrongs) => findings.add(n, wrongs),
             One::Busy(text) => return Ok(Read::Busy(text)),
         }
     }
-    Ok(Read::All(planned))
+    Ok(Read::All(planned, begun))
 }
 
 /// The files of the artifacts that a target names.
@@ -124,6 +126,7 @@ async fn files(
 
 enum One {
     Good(Box<Planned>),
+    Begun(Box<Made>),
     Wrong(usize, Vec<String>),
     Busy(String),
 }
@@ -156,6 +159,13 @@ async fn one(
     let found = stack::describe(&client, &target.stack)
         .await
         .map_err(failed)?;
+    if let Some(stack) = &found
+        && let Some(watch) = begun(&client, &target.stack, stack, state, n)
+            .await
+            .map_err(failed)?
+    {
+        return Ok(One::Begun(Box::new(Made { n, watch })));
+    }
     let region = end.target.region.as_str();
     let standing = standing::of(found.as_ref(), &target.stack, region);
     let busy = match decide::standing(target, standing) {
@@ -165,16 +175,8 @@ async fn one(
     // A new stack has no parameters and no template that could be kept.
     let old = found.filter(|stack| stack.status != "REVIEW_IN_PROGRESS");
     if let Some(text) = busy {
-        // It may be an earlier delivery of this very job; its change set says so.
-        let name = change_set_name(&state.attempt, n);
-        let ours = change_set::describe(&client, &target.stack, &name).await;
-        let ours = ours.map_err(failed)?;
-        if !ours.is_some_and(|ours| ours.execution.starts_with("EXECUTE_")) {
-            return Ok(One::Busy(format!(
-                "{}: {text}",
-                report::place(end.placed())
-            )));
-        }
+        let place = report::place(end.placed());
+        return Ok(One::Busy(format!("{place}: {text}")));
     }
     let mut wrongs = decide::role(target, old.as_ref(), &file.allow);
     let (taken, unfit) = parameters::images(&target.image_parameters, images);
@@ -207,7 +209,7 @@ async fn one(
             let before = templates::original(&client, &target.stack).await;
             let before = before.map_err(failed)?;
             wrongs.extend(template::may_go_back(&before, target));
-            (before != template.text).then_some(before)
+            decide::differs(&before, &template.text).then_some(before)
         }
         _ => None,
     };
