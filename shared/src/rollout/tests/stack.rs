@@ -566,7 +566,7 @@ fn a_delivery_that_finds_the_way_back_of_an_earlier_one_only_watches_it() {
     Is::Failed(
         FailureKind::JobFailed,
         "an earlier delivery of the job turned round",
-        "UPDATE_COMPLETE; service web serves web:8",
+        "UPDATE_COMPLETE, template and parameters as before; service web serves web:8",
     )
     .check(&next);
 }
