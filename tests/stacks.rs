@@ -6,6 +6,7 @@ mod job;
 mod script;
 mod services;
 
+mod back;
 mod emulator;
 mod failing;
 mod faults;

@@ -2,6 +2,7 @@
 //! 3.6.20).
 
 use rehearsal::codepipeline::JobSpec;
+use rehearsal::world;
 use serde_json::{Value, json};
 
 use super::case::{SERVICE, StackCase, tagged};
@@ -15,6 +16,8 @@ struct Shown {
     parameters: Vec<(String, String)>,
     template: String,
     tags: Vec<(String, String)>,
+    /// Logical ids.
+    resources: Vec<String>,
 }
 
 fn shown(case: &StackCase) -> Shown {
@@ -22,11 +25,18 @@ fn shown(case: &StackCase) -> Shown {
         parameters: case.stack.parameters().unwrap().into_iter().collect(),
         template: case.stack.template().unwrap(),
         tags: case.stack.tags().unwrap().into_iter().collect(),
+        resources: case.stack.resources().unwrap().into_keys().collect(),
     }
 }
 
-/// A job for a stack, all of which it changes, and a service.
-fn job(world: &World, case: &StackCase, service: &Case, more: &Value, extra: &Value) -> JobSpec {
+/// A job for a stack, all of which it changes, and a service. `more` is for either target.
+pub(super) fn job(
+    world: &World,
+    case: &StackCase,
+    service: &Case,
+    more: &Value,
+    extra: &Value,
+) -> JobSpec {
     let stack = target_with(
         case,
         &json!({
@@ -42,12 +52,23 @@ fn job(world: &World, case: &StackCase, service: &Case, more: &Value, extra: &Va
         for (key, value) in more.as_object().unwrap() {
             target[key] = value.clone();
         }
+        target
+            .as_object_mut()
+            .unwrap()
+            .retain(|_, value| !value.is_null());
     }
     let images = json!([
         {"name": case.stack.name, "imageUri": format!("{}:v2", case.repository)},
         {"name": service.service.name, "imageUri": format!("{}:v2", service.repository)},
     ]);
-    let (images, template) = (images.to_string(), format!("{SERVICE}\n# of the release\n"));
+    // With a resource and a parameter that the stack did not have.
+    let template = SERVICE
+        .replace(
+            "Parameters:",
+            "Parameters:\n  Later: {Type: String, Default: of the release}",
+        )
+        .replace("Resources:", "Resources:\n  Added: {Type: AWS::SNS::Topic}");
+    let images = images.to_string();
     let files = [
         ("imagedefinitions.json", images.as_bytes()),
         ("service.yaml", template.as_bytes()),
@@ -56,7 +77,7 @@ fn job(world: &World, case: &StackCase, service: &Case, more: &Value, extra: &Va
 }
 
 /// The service's new tasks do not start, until it was brought back.
-fn fails(world: &World, case: &Case) {
+pub(super) fn fails(world: &World, case: &Case) {
     let failing = Failing {
         name: &case.service.name,
         was: &case.service.first_task_definition,
@@ -77,7 +98,7 @@ fn fails_inside(world: &World, case: &StackCase, before: &str) {
     });
 }
 
-fn says(message: &str, all: &[&str]) {
+pub(super) fn says(message: &str, all: &[&str]) {
     for words in all {
         assert!(message.contains(words), "no {words:?} in: {message}");
     }
@@ -87,7 +108,9 @@ fn says(message: &str, all: &[&str]) {
 #[test]
 fn a_service_that_fails_brings_the_stack_back_whole() {
     let world = fixture::world();
-    let case = world.stack_from("stack-with-service", SERVICE, tagged);
+    let case = world.stack_from("stack-with-service", SERVICE, |spec| {
+        tagged(spec).with("Token", "kept-secret")
+    });
     let service = world.case_with("beside-stack", |spec| spec.breaker = false);
     let before = shown(&case);
     world.rehearsal.proxy().reset();
@@ -120,6 +143,9 @@ fn a_service_that_fails_brings_the_stack_back_whole() {
     // The one that was replaced is deregistered: the same content is another revision.
     let serving = case.service().primary_task_definition().unwrap();
     assert!(serving.ends_with("/stack-with-service:3"), "{serving}");
+    let definition = world::task_definition(&world.suite.other, &serving).unwrap();
+    let token = &definition["taskDefinition"]["containerDefinitions"][0]["environment"][0];
+    assert_eq!(token["value"], "kept-secret");
 }
 
 // rules: 3.6.10 3.6.11
@@ -171,12 +197,7 @@ fn on_failure_stop_leaves_a_stack_as_it_became() {
     );
     assert_eq!(world.count("cloudformation", "CreateChangeSet"), 1);
     assert_eq!(case.stack.parameters().unwrap()["Cpu"], "512");
-    assert!(
-        case.stack
-            .template()
-            .unwrap()
-            .ends_with("# of the release\n")
-    );
+    assert!(case.stack.resources().unwrap().contains_key("Added"));
 }
 
 // rules: 3.6.17
