@@ -2,6 +2,8 @@
 //! 3.6.19).
 
 use rehearsal::codepipeline::JobSpec;
+use rehearsal::proxy::{Call, Fault, What, When};
+use rehearsal::world::Service;
 use serde_json::json;
 
 use super::case::StackCase;
@@ -26,6 +28,18 @@ fn is_as_it_was(case: &StackCase, before: &str) {
     assert_ne!(case.stack.parameters().unwrap()["Image"], case.image());
     let serving = case.service().primary_task_definition().unwrap();
     assert_eq!(serving, before);
+}
+
+/// CloudFormation waits for the service, whose new task never starts, until the update is called off.
+fn never_starts(world: &World, case: &StackCase, service: &Service) {
+    let failing = Failing {
+        name: &service.name,
+        was: &service.first_task_definition,
+    };
+    failing.plays(world, Says::Struggling, |calls| {
+        count(calls, "ExecuteChangeSet") == 1 && count(calls, "CancelUpdateStack") == 0
+    });
+    waits_for(world.rehearsal.proxy(), &case.stack, service);
 }
 
 // rules: 3.6.10 3.6.15
@@ -70,22 +84,17 @@ fn what_waiting_cannot_mend_calls_the_update_off() {
     let before = service.first_task_definition.clone();
     let proxy = world.rehearsal.proxy();
     proxy.reset();
-    let failing = Failing {
-        name: &service.name,
-        was: &before,
-    };
-    failing.plays(&world, Says::Struggling, |calls| {
-        count(calls, "ExecuteChangeSet") == 1 && count(calls, "CancelUpdateStack") == 0
-    });
-    waits_for(proxy, &case.stack, &service);
+    never_starts(&world, &case, &service);
     let job = world
         .rehearsal
         .pipeline()
         .start_job(held(&world, &case))
         .unwrap();
-    let asked = |calls: &[rehearsal::proxy::Call]| count(calls, "CancelUpdateStack") > 0;
-    proxy.wait_until(PATIENCE, asked).unwrap();
-    // The emulator looks for a cancellation before it turns to the next resource.
+    // The emulator looks for a cancellation before it turns to the next resource: it has to know of it
+    // by then.
+    let cancelled = |call: &Call| call.operation == "CancelUpdateStack" && call.status.is_some();
+    let known = |calls: &[Call]| calls.iter().any(cancelled);
+    proxy.wait_until(PATIENCE, known).unwrap();
     case.stack.signal("Signal", "SUCCESS").unwrap();
     let finished = world.end_of(&job);
     let (kind, message) = failed(&finished);
@@ -103,4 +112,37 @@ fn what_waiting_cannot_mend_calls_the_update_off() {
     let executed = [change_set_of(&finished)];
     assert_eq!(case.stack.change_sets().unwrap(), executed);
     is_as_it_was(&case, &before);
+}
+
+// rules: 3.6.19 3.6.20
+#[test]
+fn an_update_that_ends_before_it_is_called_off_is_brought_back() {
+    let world = fixture::world();
+    let case = world.stack("stack-too-late");
+    let proxy = world.rehearsal.proxy();
+    proxy.reset();
+    never_starts(&world, &case, &case.service());
+    let when = When::next("cloudformation", "CancelUpdateStack");
+    let what = What::error(
+        400,
+        "ValidationError",
+        "CancelUpdateStack cannot be called from current stack status",
+    );
+    proxy.inject(Fault { when, what });
+    let job = world
+        .rehearsal
+        .pipeline()
+        .start_job(held(&world, &case))
+        .unwrap();
+    let asked = |calls: &[Call]| count(calls, "CancelUpdateStack") > 0;
+    proxy.wait_until(PATIENCE, asked).unwrap();
+    case.stack.signal("Signal", "SUCCESS").unwrap();
+    let (_, message) = failed(&world.end_of(&job));
+    assert!(message.contains(NO_IMAGE), "{message}");
+    let now = "and is now UPDATE_COMPLETE; service stack-too-late serves stack-too-late:3 (1 of 1 \
+               tasks run)";
+    assert!(message.contains(now), "{message}");
+    let parameters = case.stack.parameters().unwrap();
+    assert_eq!(parameters["Hold"], "0");
+    assert_ne!(parameters["Image"], case.image());
 }
