@@ -25,7 +25,9 @@ fn what_the_release_was_allowed_to_replace_is_replaced_again() {
     let (_, message) = failed(&world.run(job(&world, &case, &service, &more, &json!({}))));
     says(
         &message,
-        &["and is now UPDATE_COMPLETE; service stack-replaced serves stack-replaced:3"],
+        &[
+            "and is now UPDATE_COMPLETE, template and parameters as before; service stack-replaced serves stack-replaced:3",
+        ],
     );
     let events = case.stack.events().unwrap();
     let of_database = events.iter().filter(|event| event.logical == "Database");
@@ -55,7 +57,10 @@ fn a_long_template_is_brought_back_through_the_bucket() {
     fails(&world, &service);
     let more = json!([{"templateBucket": bucket}]);
     let (_, message) = failed(&world.run(job(&world, &case, &service, &more, &json!({}))));
-    says(&message, &["and is now UPDATE_COMPLETE; "]);
+    says(
+        &message,
+        &["and is now UPDATE_COMPLETE, template and parameters as before; "],
+    );
     assert_eq!(case.stack.template().unwrap(), before);
     let asked = world.change_sets_asked_for();
     let address = asked[1].request_parameter("TemplateURL").unwrap();
@@ -77,7 +82,7 @@ fn a_stack_that_the_release_made_stays_when_all_goes_back() {
     says(
         &message,
         &[
-            "- stack-made-back was not there, became redbutton-",
+            "- stack-made-back was not there, was given redbutton-",
             "and is now CREATE_COMPLETE; it was made by this release and stays, since redbutton \
              deletes nothing",
             "and is now beside-made:1 (1 of 1 tasks run)",

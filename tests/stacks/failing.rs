@@ -66,7 +66,7 @@ fn an_update_that_fails_is_told_by_what_failed_first() {
         ),
         "{message}"
     );
-    let now = "and is now UPDATE_ROLLBACK_COMPLETE; service stack-fails serves stack-fails:1 (1 of \
+    let now = "and is now UPDATE_ROLLBACK_COMPLETE, template and parameters as before; service stack-fails serves stack-fails:1 (1 of \
                1 tasks run)";
     assert!(message.contains(now), "{message}");
     // CloudFormation has taken it back: nothing is left to do.
@@ -103,12 +103,12 @@ fn what_waiting_cannot_mend_calls_the_update_off() {
                    service stack-called-off: waiting cannot mend this: ";
     assert!(message.starts_with(because), "{message}");
     assert!(message.contains(NO_IMAGE), "{message}");
-    let now = "and is now UPDATE_ROLLBACK_COMPLETE; service stack-called-off serves \
+    let now = "and is now UPDATE_ROLLBACK_COMPLETE, template and parameters as before; service stack-called-off serves \
                stack-called-off:1 (1 of 1 tasks run)";
     assert!(message.contains(now), "{message}");
     assert_eq!(world.count("cloudformation", "CreateChangeSet"), 1);
     let newest = case.stack.events().unwrap().pop().unwrap();
-    assert!(newest.token.ends_with("-0-back"), "{}", newest.token);
+    assert!(newest.token.ends_with("-0-cancel"), "{}", newest.token);
     let executed = [change_set_of(&finished)];
     assert_eq!(case.stack.change_sets().unwrap(), executed);
     is_as_it_was(&case, &before);
@@ -139,7 +139,7 @@ fn an_update_that_ends_before_it_is_called_off_is_brought_back() {
     case.stack.signal("Signal", "SUCCESS").unwrap();
     let (_, message) = failed(&world.end_of(&job));
     assert!(message.contains(NO_IMAGE), "{message}");
-    let now = "and is now UPDATE_COMPLETE; service stack-too-late serves stack-too-late:3 (1 of 1 \
+    let now = "and is now UPDATE_COMPLETE, template and parameters as before; service stack-too-late serves stack-too-late:3 (1 of 1 \
                tasks run)";
     assert!(message.contains(now), "{message}");
     let parameters = case.stack.parameters().unwrap();

@@ -105,7 +105,8 @@ fn parameters_stand_in_the_rollout_file_or_in_a_file_that_it_names() {
 fn a_long_template_goes_through_a_bucket_once() {
     let world = fixture::world();
     let case = world.stack("stack-lengthy");
-    let template = long(SERVICE);
+    // Of this test alone, so that nobody else has put it there.
+    let template = format!("# stack-lengthy\n{}", long(SERVICE));
     let release = |cpu: &str, bucket: Option<&str>| {
         let more = json!({"template": "Build::service.yaml", "parameters": {"Cpu": cpu}});
         let mut target = target_with(&case, &more);

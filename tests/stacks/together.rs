@@ -124,9 +124,9 @@ fn a_service_that_fails_brings_the_stack_back_whole() {
             "service beside-stack (cluster test, ap-southeast-2, account 333333333333) was not \
              released",
             NO_IMAGE,
-            "- stack-with-service was as of 20",
-            ", became redbutton-",
-            "and is now UPDATE_COMPLETE; service stack-with-service serves stack-with-service:3 (1 \
+            "- stack-with-service was last changed at 20",
+            ", was given redbutton-",
+            "and is now UPDATE_COMPLETE, template and parameters as before; service stack-with-service serves stack-with-service:3 (1 \
              of 1 tasks run)",
             "- beside-stack was beside-stack:1, became beside-stack:2",
             "and is now beside-stack:1 (1 of 1 tasks run)",
@@ -166,7 +166,7 @@ fn a_service_of_a_stack_that_goes_back_later_brings_all_back() {
         &[
             "stack stack-inside (ap-southeast-2, account 333333333333) was not released",
             "circuit breaker",
-            "and is now UPDATE_COMPLETE; service stack-inside serves stack-inside:3 (1 of 1 tasks",
+            "and is now UPDATE_COMPLETE, template and parameters as before; service stack-inside serves stack-inside:3 (1 of 1 tasks",
             "- beside-inside was beside-inside:1, became beside-inside:2",
             "and is now beside-inside:1 (1 of 1 tasks run)",
         ],

@@ -74,6 +74,8 @@ fn a_release_of_a_stack_takes_two_writes_and_one_look() {
         "s3:GetObject",
         "sts:AssumeRole",
         "cloudformation:DescribeStacks",
+        // It was changed just now: by an earlier delivery?
+        "cloudformation:DescribeStackEvents",
         "ecr:DescribeImages",
         "cloudformation:CreateChangeSet",
         "cloudformation:DescribeChangeSet",
@@ -86,6 +88,8 @@ fn a_release_of_a_stack_takes_two_writes_and_one_look() {
         "ecs:DescribeServices",
         "ecs:ListTasks",
         "ecs:DescribeTasks",
+        // Whether what they run is what the stack was given.
+        "cloudformation:DescribeStacks",
         "codepipeline:PutJobSuccessResult",
     ];
     assert_eq!(world.calls(), calls);

@@ -161,7 +161,7 @@ fn cloudformations_role_is_limited_to_the_stacks_and_what_is_theirs() {
     assert_eq!(
         trust[0]["Condition"],
         json!({
-            "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+            "StringEqualsIfExists": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
             "ArnLikeIfExists": {"aws:SourceArn": {"Ref": "StackArns"}},
         })
     );
