@@ -28,32 +28,34 @@ fn job(world: &World, case: &StackCase) -> JobSpec {
     world.stack_job(case, &[target_with(case, &more)], &json!({}), &files)
 }
 
-/// Runs the case's rollout, with one of its calls disturbed.
-fn run(world: &World, case: &StackCase, disturbed: Option<(When, What)>, fails: bool) -> Finished {
-    let (job, proxy) = (job(world, case), world.rehearsal.proxy());
+/// Runs a rollout with one of its calls disturbed. `plays` is armed after the disturbance, which so
+/// hits a call that both are meant for; `meanwhile` happens once the job has begun.
+fn run(
+    world: &World,
+    job: JobSpec,
+    disturbed: Option<(When, What)>,
+    plays: fn(&World),
+    meanwhile: &dyn Fn(),
+) -> Finished {
+    let proxy = world.rehearsal.proxy();
     proxy.reset();
     let what = disturbed.as_ref().map(|(_, what)| format!("{what:?}"));
     if let Some((when, what)) = disturbed {
         proxy.inject(Fault { when, what });
     }
-    // Armed after it: the disturbance hits a call that both are meant for.
-    if fails {
-        second_revision_fails(world);
-    }
-    let finished = world.run(job);
+    plays(world);
+    let job = world.rehearsal.pipeline().start_job(job).unwrap();
+    meanwhile();
+    let finished = world.end_of(&job);
     world.rehearsal.settle(PATIENCE).unwrap();
     proxy.clear_faults();
-    let name = &case.stack.name;
     let calls = proxy.calls();
     let hit = |call: &&Call| what.is_some() && call.fault == what;
-    assert_eq!(
-        calls.iter().filter(hit).count(),
-        usize::from(what.is_some()),
-        "{name}: {calls:#?}"
-    );
+    let hits = calls.iter().filter(hit).count();
+    assert_eq!(hits, usize::from(what.is_some()), "{what:?}: {calls:#?}");
     // However many rounds a slow machine made of it: one end, and CodePipeline took every answer.
     let ends = finished.accepted().filter(|answer| answer.ends()).count();
-    assert_eq!(ends, 1, "{name}: {:#?}", finished.answers);
+    assert_eq!(ends, 1, "{:#?}", finished.answers);
     finished
 }
 
@@ -76,8 +78,8 @@ pub(super) fn second_revision_fails(world: &World) {
 }
 
 /// What the stack and its service have to be in the end: this revision serves, the only one that is
-/// left, and these operations of redbutton came to their end, in this order.
-fn ended(world: &World, case: &StackCase, revision: usize, operations: &[&str]) {
+/// left, and these operations of redbutton came to these ends, in this order.
+fn ended(world: &World, case: &StackCase, revision: usize, operations: &[(&str, &str)]) {
     let (name, calls) = (&case.stack.name, world.rehearsal.proxy().calls());
     let events = case.stack.events().unwrap();
     let ends = events
@@ -90,11 +92,7 @@ fn ended(world: &World, case: &StackCase, revision: usize, operations: &[&str]) 
             (operation, event.status.as_str())
         })
         .collect();
-    let expected: Vec<_> = operations
-        .iter()
-        .map(|one| (*one, "UPDATE_COMPLETE"))
-        .collect();
-    assert_eq!(ends, expected, "{name}: {calls:#?}\n{events:#?}");
+    assert_eq!(ends, operations, "{name}: {calls:#?}\n{events:#?}");
 
     let service = case.service();
     let deployments = service.deployments().unwrap();
@@ -112,26 +110,25 @@ fn ended(world: &World, case: &StackCase, revision: usize, operations: &[&str]) 
     let sets = [("StackName", name.as_str())];
     let sets = call(world, "ListChangeSets", &sets).unwrap();
     let left = xml_texts(&sets, "ExecutionStatus");
-    assert!(
-        left.iter().all(|one| one == "EXECUTE_COMPLETE"),
-        "{name}: {sets}"
-    );
+    let used = |status: &String| ["EXECUTE_COMPLETE", "EXECUTE_FAILED"].contains(&status.as_str());
+    assert!(left.iter().all(used), "{name}: {sets}");
 }
 
 fn forward(world: &World, name: &str, disturbed: Option<(When, What)>) {
     let case = world.stack(name);
-    let finished = run(world, &case, disturbed, false);
+    let finished = run(world, job(world, &case), disturbed, |_| {}, &|| {});
     succeeded(&finished);
     let parameters = case.stack.parameters().unwrap();
     let brought = (parameters["Image"].as_str(), parameters["Cpu"].as_str());
     assert_eq!(brought, (case.image().as_str(), "512"), "{name}");
-    ended(world, &case, 2, &["-0"]);
+    ended(world, &case, 2, &[("-0", "UPDATE_COMPLETE")]);
 }
 
 fn back(world: &World, name: &str, disturbed: Option<(When, What)>) {
     let case = world.stack(name);
     let before = case.stack.parameters().unwrap();
-    let finished = run(world, &case, disturbed, true);
+    let job = job(world, &case);
+    let finished = run(world, job, disturbed, second_revision_fails, &|| {});
     let (kind, message) = failed(&finished);
     assert_eq!(kind, "JobFailed", "{name}: {message}");
     assert_eq!(
@@ -140,7 +137,52 @@ fn back(world: &World, name: &str, disturbed: Option<(When, What)>) {
         "{name}: {message}"
     );
     assert_eq!(case.stack.template().unwrap(), SERVICE, "{name}");
-    ended(world, &case, 3, &["-0", "-0-back"]);
+    let operations = ["-0", "-0-back"].map(|one| (one, "UPDATE_COMPLETE"));
+    ended(world, &case, 3, &operations);
+}
+
+/// The stack waits in the middle of its update when a service beside it fails.
+fn given_up(world: &World, name: &str, disturbed: Option<(When, What)>) {
+    let case = world.stack(name);
+    // Without a breaker: ECS is not waited for to go back by itself.
+    let beside = world.case_with(&format!("beside-{name}"), |spec| spec.breaker = false);
+    let before = case.stack.parameters().unwrap();
+    let held = json!({"parameters": {"Hold": "600"}, "allowReplacement": ["Handle", "Signal"]});
+    let targets = [
+        target_with(&case, &held),
+        json!({"service": beside.service.name, "cluster": "test"}),
+    ];
+    let image = |name: &str, repository: &str| json!({"name": name, "imageUri": format!("{repository}:v2")});
+    let images = json!([
+        image(name, &case.repository),
+        image(&beside.service.name, &beside.repository),
+    ]);
+    let files = [("imagedefinitions.json", images.to_string())];
+    let files = files
+        .each_ref()
+        .map(|(name, text)| (*name, text.as_bytes()));
+    let job = world.stack_job(&case, &targets, &json!({}), &files);
+    let finished = run(world, job, disturbed, |_| {}, &|| {
+        case.await_hold();
+        second_revision_fails(world);
+        let taken = |call: &Call| call.operation == "CancelUpdateStack" && call.status == Some(200);
+        let proxy = world.rehearsal.proxy();
+        proxy
+            .wait_until(PATIENCE, |calls| calls.iter().any(taken))
+            .unwrap();
+        // The emulator looks for a cancellation before it turns to the next resource.
+        case.stack.signal("Signal", "SUCCESS").unwrap();
+    });
+    let (kind, message) = failed(&finished);
+    assert_eq!(kind, "JobFailed", "{name}: {message}");
+    assert_eq!(
+        case.stack.parameters().unwrap(),
+        before,
+        "{name}: {message}"
+    );
+    ended(world, &case, 1, &[("-0-back", "UPDATE_ROLLBACK_COMPLETE")]);
+    let serving = beside.service.primary_task_definition().unwrap();
+    assert_eq!(serving, beside.service.first_task_definition, "{name}");
 }
 
 /// Disturbs each call that is `wanted`: by what it is, and how many were made before it.
@@ -228,4 +270,25 @@ fn each_call_of_a_stacks_way_back_once_without_an_answer() {
 #[test]
 fn the_function_dies_after_each_call_of_a_stacks_way_back() {
     each_call("stack-back-kill", back, &|| What::KillAfter, way_back);
+}
+
+// rules: 3.2.1 3.3.1 3.6.4 3.6.19
+#[test]
+fn giving_an_update_up_is_disturbed_in_every_way() {
+    let world = world();
+    given_up(&world, "stack-given-up", None);
+    let whats = [
+        ("throttle", What::Throttle),
+        ("drop", What::DropAnswer),
+        ("kill-before", What::KillBefore),
+        ("kill-after", What::KillAfter),
+    ];
+    for (kind, what) in whats {
+        let when = When::next("cloudformation", "CancelUpdateStack");
+        given_up(
+            &world,
+            &format!("stack-given-up-{kind}"),
+            Some((when, what)),
+        );
+    }
 }
