@@ -180,7 +180,12 @@ fn given_up(world: &World, name: &str, disturbed: Option<(When, What)>) {
         before,
         "{name}: {message}"
     );
-    ended(world, &case, 1, &[("-0-back", "UPDATE_ROLLBACK_COMPLETE")]);
+    ended(
+        world,
+        &case,
+        1,
+        &[("-0-cancel", "UPDATE_ROLLBACK_COMPLETE")],
+    );
     let serving = beside.service.primary_task_definition().unwrap();
     assert_eq!(serving, beside.service.first_task_definition, "{name}");
 }
