@@ -145,6 +145,9 @@ pub struct Change {
     pub policy: String,
     /// What asks for the replacement, such as `property Engine`.
     pub causes: Vec<String>,
+    /// What it follows, such as `Service.Name`, when nothing asks for the replacement but that these
+    /// values are not known before the update; else empty.
+    pub follows: Vec<String>,
 }
 
 impl Change {

@@ -65,12 +65,17 @@ pub const IN_PLACE: [InPlace; 2] = [
     },
 ];
 
+/// Attributes that stay what they are as long as their resource does. A resource that takes one of them
+/// is called `Conditional` whenever the other changes, however little: an autoscaling target, whenever
+/// the service has a new task definition.
+pub const STABLE: [(&str, &[&str]); 1] = [("AWS::ECS::Service", &["Name", "ServiceArn"])];
+
 /// A finding for each resource that would be removed or replaced, or might be, and that `allow` does
 /// not name.
 pub fn refused(changes: &[Change], allow: &[String]) -> Vec<String> {
     let of = |change: &Change| {
         let name = change.name();
-        let danger = danger(change).filter(|_| !allow.contains(&name))?;
+        let danger = danger_among(change, changes).filter(|_| !allow.contains(&name))?;
         Some(format!(
             "{}. If that is meant, write {name:?} into \"allowReplacement\"",
             words(change, danger)
@@ -83,7 +88,8 @@ pub fn refused(changes: &[Change], allow: &[String]) -> Vec<String> {
 /// allowed to replace may be replaced again.
 pub fn refused_on_the_way_back(changes: &[Change], before: &Before) -> Vec<String> {
     let of = |change: &Change| {
-        let danger = danger(change).filter(|_| !before.allowed.contains(&change.name()))?;
+        let danger = danger_among(change, changes);
+        let danger = danger.filter(|_| !before.allowed.contains(&change.name()))?;
         let undoes = change.action == "Remove" && was_added(change, before);
         (!undoes).then(|| {
             format!(
@@ -105,6 +111,41 @@ fn was_added(change: &Change, before: &Before) -> bool {
         within.path.push(part.clone());
         added
     })
+}
+
+/// As [`danger`], for what may only follow another change of the same set.
+fn danger_among(change: &Change, changes: &[Change]) -> Option<&'static str> {
+    let follows = change.replacement == "Conditional"
+        && matches!(Policy::parse(&change.policy), Policy::Untold)
+        && !change.follows.is_empty()
+        && change
+            .follows
+            .iter()
+            .all(|entity| stays(entity, change, changes));
+    danger(change).filter(|_| !follows)
+}
+
+/// Whether what a change follows, `Service` or `Service.Name`, will be what it is.
+fn stays(entity: &str, change: &Change, changes: &[Change]) -> bool {
+    let (logical, attribute) = entity
+        .split_once('.')
+        .map_or((entity, None), |(logical, attribute)| {
+            (logical, Some(attribute))
+        });
+    let of_it = |other: &&Change| other.logical == logical && other.path == change.path;
+    let Some(followed) = changes.iter().find(of_it) else {
+        return false;
+    };
+    let in_its_place = match followed.replacement.as_str() {
+        "" | "False" => true,
+        "Conditional" => in_place(followed),
+        _ => false,
+    };
+    let same = attribute.is_none_or(|attribute| {
+        let known = STABLE.iter().find(|(kind, _)| *kind == followed.kind);
+        known.is_some_and(|(_, attributes)| attributes.contains(&attribute))
+    });
+    followed.action == "Modify" && danger(followed).is_none() && in_its_place && same
 }
 
 /// What would become of a resource; none when it stays, or when its replacement is natural.

@@ -7,7 +7,8 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::operation::describe_change_set::builders::DescribeChangeSetFluentBuilder;
 use aws_sdk_cloudformation::types::{
-    RequiresRecreation, ResourceAttribute, ResourceChange, ResourceTargetDefinition,
+    ChangeSource, EvaluationType, RequiresRecreation, ResourceAttribute, ResourceChange,
+    ResourceChangeDetail, ResourceTargetDefinition,
 };
 use shared::stack::{Change, ChangeSet, Status};
 
@@ -160,6 +161,11 @@ fn read_change(change: &ResourceChange, path: &[String]) -> Change {
             causes.push(cause);
         }
     }
+    let recreating = change.details().iter().filter(|detail| {
+        let target = detail.target();
+        target.is_some_and(recreates)
+    });
+    let follows: Option<Vec<String>> = recreating.map(followed).collect();
     Change {
         path: path.to_vec(),
         logical: text(change.logical_resource_id()),
@@ -169,7 +175,20 @@ fn read_change(change: &ResourceChange, path: &[String]) -> Change {
         replacement: text(change.replacement().map(|replacement| replacement.as_str())),
         policy: text(change.policy_action().map(|policy| policy.as_str())),
         causes,
+        follows: follows.unwrap_or_default(),
     }
+}
+
+/// The resource, or the attribute of one, that a change only follows; none when something else asks for
+/// it.
+fn followed(detail: &ResourceChangeDetail) -> Option<String> {
+    let refers = matches!(
+        detail.change_source(),
+        Some(ChangeSource::ResourceReference | ChangeSource::ResourceAttribute)
+    );
+    let unknown = detail.evaluation() == Some(&EvaluationType::Dynamic);
+    let entity = detail.causing_entity().filter(|_| refers && unknown)?;
+    Some(entity.to_owned())
 }
 
 fn recreates(target: &ResourceTargetDefinition) -> bool {

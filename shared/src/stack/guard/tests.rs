@@ -220,6 +220,50 @@ fn a_reference_to_what_is_replaced_replaces_nothing_itself() {
 }
 
 #[test]
+fn what_only_follows_a_service_that_stays_is_not_refused() {
+    let service = |text: &str| Change {
+        causes: vec!["property TaskDefinition".into()],
+        ..change(text)
+    };
+    let follows = |entities: &[&str]| Change {
+        follows: entities.iter().map(|entity| (*entity).to_owned()).collect(),
+        causes: vec!["property ResourceId".into()],
+        ..change("Modify Scaling ApplicationAutoScaling::ScalableTarget Conditional")
+    };
+    let stays = "Modify Service ECS::Service False";
+    for (service, follows, refused_ones) in [
+        (service(stays), follows(&["Service.Name"]), 0),
+        (service(stays), follows(&["Service"]), 0),
+        (
+            service("Modify Service ECS::Service Conditional"),
+            follows(&["Service.Name"]),
+            0,
+        ),
+        (service(stays), follows(&["Service.Other"]), 1),
+        (service(stays), follows(&["Service.Name", "Elsewhere"]), 1),
+        (service(stays), follows(&[]), 1),
+        (
+            service("Modify Service ECS::Service True"),
+            follows(&["Service.Name"]),
+            2,
+        ),
+        (
+            service("Modify In/Service ECS::Service False"),
+            follows(&["Service.Name"]),
+            1,
+        ),
+        (
+            change("Modify Service ECS::TaskDefinition True"),
+            follows(&["Service"]),
+            1,
+        ),
+    ] {
+        let changes = [service, follows];
+        assert_eq!(refused(&changes, &[]).len(), refused_ones, "{changes:?}");
+    }
+}
+
+#[test]
 fn each_natural_type_has_a_reason_and_a_source() {
     for (n, natural) in NATURAL.iter().enumerate() {
         assert!(natural.kind.starts_with("AWS::"));

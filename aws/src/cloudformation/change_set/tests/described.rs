@@ -67,6 +67,41 @@ async fn seen(answers: Vec<(u16, Value)>) -> ChangeSet {
     look(answers).await.0.unwrap().unwrap()
 }
 
+/// A detail that asks for the replacement, perhaps, and what it refers to.
+fn referring(name: &str, evaluation: &str, source: &str, entity: &str) -> String {
+    format!(
+        "<member><Target><Attribute>Properties</Attribute><Name>{name}</Name>\
+         <RequiresRecreation>Always</RequiresRecreation></Target><Evaluation>{evaluation}</Evaluation>\
+         <ChangeSource>{source}</ChangeSource><CausingEntity>{entity}</CausingEntity></member>"
+    )
+}
+
+#[tokio::test]
+async fn what_only_follows_another_resource_says_which() {
+    let service = referring("ResourceId", "Dynamic", "ResourceAttribute", "Service.Name");
+    let group = referring("ResourceId", "Dynamic", "ResourceReference", "Group");
+    let parameter = referring("ResourceId", "Static", "ParameterReference", "Cluster");
+    let never = detail("Properties", "MaxCapacity", "Never");
+    for (details, follows) in [
+        (
+            format!("{service}{group}{never}"),
+            vec!["Service.Name", "Group"],
+        ),
+        (format!("{service}{parameter}"), vec![]),
+        (never.clone(), vec![]),
+    ] {
+        let more = format!("<Replacement>Conditional</Replacement><Details>{details}</Details>");
+        let target = change(
+            "Modify",
+            "Scaling",
+            "ApplicationAutoScaling::ScalableTarget",
+            &more,
+        );
+        let found = seen(vec![set("root", &complete("AVAILABLE"), &[target], "")]).await;
+        assert_eq!(found.changes[0].follows, follows, "{details}");
+    }
+}
+
 // rules: 3.6.6 3.6.18
 #[tokio::test]
 async fn a_database_that_is_replaced_two_stacks_down_is_seen() {
@@ -144,6 +179,7 @@ async fn a_database_that_is_replaced_two_stacks_down_is_seen() {
             "property Port".into(),
             "Tags".into(),
         ],
+        follows: Vec::new(),
     };
     assert_eq!(found.changes[5], expected);
     assert_eq!(found.changes[1].replacement, "");
