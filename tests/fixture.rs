@@ -25,9 +25,9 @@ pub(crate) struct World {
     pub(crate) seeded: bool,
 }
 
-/// Two emulators: tests wait more than they work (for looks, deadlines, descriptions that lag), so two
-/// at a time take little more than half of the time.
-static WORLDS: [LazyLock<Mutex<World>>; 2] = [LazyLock::new(start), LazyLock::new(start)];
+/// Three emulators: tests wait more than they work (for looks, deadlines, descriptions that lag), so
+/// three at a time take little more than a third of the time.
+static WORLDS: [LazyLock<Mutex<World>>; 3] = [const { LazyLock::new(start) }; 3];
 
 fn start() -> Mutex<World> {
     let progress: rehearsal::Progress = Arc::new(|_: &str| {});

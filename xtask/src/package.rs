@@ -7,10 +7,12 @@ use rehearsal::package::{Profile, package};
 use rehearsal::workspace;
 
 use crate::say;
+use crate::test::release;
 
 /// Build the functions for release, as zips with a template that deploys them.
 ///
-/// The folder target/package/release/ can be copied to a machine that has nothing but SAM.
+/// Fails when a function has grown beyond its limits, or needs a newer libc than Lambda has. The folder
+/// target/package/release/ can be copied to a machine that has nothing but SAM.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {}
 
@@ -43,6 +45,10 @@ pub(crate) fn run(_: &Options) -> Result<()> {
             file.file_name().display(),
             say::megabytes(size)
         ));
+    }
+    let looked = say::phase("sizes and libc", |progress| release::look(folder, progress))?;
+    for note in looked.notes {
+        say::line(format!("  {note}"));
     }
     say::line(format!(
         "\nDeploy it, here or wherever you copy that folder to:\n  sam deploy \

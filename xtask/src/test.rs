@@ -3,7 +3,7 @@
 mod beside;
 mod checkov;
 mod dependencies;
-mod release;
+pub(crate) mod release;
 pub(crate) mod step;
 mod templates;
 
@@ -19,15 +19,19 @@ use crate::{say, schemas};
 use beside::{Beside, Work};
 use step::{Tally, tests};
 
-/// Run every check: format, lints, docs, licences, schemas, tests, templates, the suite, release.
+/// Run every check: format, lints, docs, licences, schemas, tests, templates, the suite.
 ///
 /// A failed step stops nothing; the last line counts what passed and what failed. From a clean clone
 /// it takes some twenty minutes on two cores, most of them for builds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Leave out what needs the emulator or a release build
+    /// Leave out what needs the emulator
     #[arg(long)]
     fast: bool,
+    /// Build the functions for release, too (ten minutes more), and look at sizes and libc, as
+    /// `cargo xtask package` does
+    #[arg(long)]
+    release: bool,
 }
 
 /// One step: what it is called, and what it does.
@@ -65,13 +69,13 @@ const STEPS: [Step; 8] = [
 
 /// Builds, for the most part: they go on from the start, whenever the others leave the processor
 /// idle, and are told of last.
-const BESIDE: [Step; 2] = [
-    quick(
-        "licences, bans and sources of dependencies",
-        dependencies::check,
-    ),
-    slow("release build: sizes and libc", release::check),
-];
+const BESIDE: [Step; 1] = [quick(
+    "licences, bans and sources of dependencies",
+    dependencies::check,
+)];
+
+/// Only when it is asked for.
+const RELEASE: [Step; 1] = [quick("release build: sizes and libc", release::check)];
 
 /// What all steps came to.
 #[derive(Default)]
@@ -105,7 +109,8 @@ impl Sum {
 pub(crate) fn run(options: &Options) -> Result<()> {
     let began = Instant::now();
     let wanted = |step: &&Step| !(options.fast && step.slow);
-    let beside: Vec<&Step> = BESIDE.iter().filter(wanted).collect();
+    let release = RELEASE.iter().filter(|_| options.release);
+    let beside: Vec<&Step> = BESIDE.iter().filter(wanted).chain(release).collect();
     let steps: Vec<&Step> = STEPS.iter().filter(wanted).collect();
     let lane = Beside::begin(beside.iter().map(|step| step.work).collect());
     let mut sum = Sum::default();
@@ -209,10 +214,10 @@ fn unit_tests(progress: &Progress) -> Result<Tally> {
 }
 
 fn suite(progress: &Progress) -> Result<Tally> {
-    // What a test that passed has printed says which cases it left out. Three tests at a time: there
-    // are two emulators of records and one of containers, and most of the time all of them wait.
+    // What a test that passed has printed says which cases it left out. Four tests at a time: there
+    // are three emulators of records and one of containers, and most of the time all of them wait.
     let tally = tests(
-        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=3"),
+        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=4"),
         progress,
     )?;
     let log = workspace::target().join("suite.log");

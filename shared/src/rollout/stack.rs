@@ -1,8 +1,8 @@
 //! A stack: CloudFormation carries the update out, and what serves in it afterwards is what counts
 //! (CONTRACTS 3.6).
 //!
-//! In reading order: whose operation the stack's events show ([`operation`]), what the services in
-//! it do ([`services`]), why an update failed ([`cause`]), and the way back ([`back`]).
+//! In reading order: whose operation the stack's events show (`operation`), what the services in it do
+//! (`services`), why an update failed (`cause`), and the way back (`back`).
 
 mod back;
 mod cause;

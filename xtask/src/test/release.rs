@@ -24,6 +24,11 @@ const GLIBC: (u32, u32) = (2, 34);
 pub(super) fn check(progress: &Progress) -> Result<Tally> {
     let template = package(Profile::Release, &**progress)?;
     let folder = template.parent().context("a template lies in a folder")?;
+    look(folder, progress)
+}
+
+/// Looks at each function in a folder of packages.
+pub(crate) fn look(folder: &Path, progress: &Progress) -> Result<Tally> {
     let mut tally = Tally::one();
     for entry in fs::read_dir(folder).context("read the packages")?.flatten() {
         let binary = entry.path().join("bootstrap");

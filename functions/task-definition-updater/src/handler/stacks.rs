@@ -1,8 +1,8 @@
 //! Stack targets before anything begins: what is there, what is sent, what would change, and whether
 //! it may (CONTRACTS 3.6).
 //!
-//! [`read`] looks and finds what is wrong, like the other targets' checks; [`create`] makes the
-//! change sets, which change nothing yet, and holds them against the guard; [`kept`] has what the
+//! [`mod@read`] looks and finds what is wrong, like the other targets' checks; [`mod@create`] makes the
+//! change sets, which change nothing yet, and holds them against the guard; [`mod@kept`] has what the
 //! way back needs.
 
 mod begun;
