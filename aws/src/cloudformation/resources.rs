@@ -10,24 +10,22 @@ use crate::error::CallError;
 
 const OPERATION: &str = "cloudformation:ListStackResources";
 
-/// What proof and messages need of a stack's resources; those that are gone are left out.
+/// What proof needs of a stack's resources; those that are gone are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resources {
     /// Physical ids of ECS services, which are ARNs.
     pub services: Vec<String>,
     /// ARNs of task definitions.
     pub definitions: Vec<String>,
-    /// Nested stacks: their logical path, such as `App/Data`, and their ARN.
-    pub nested: Vec<(String, String)>,
 }
 
 /// The resources of a stack and of all that is nested in it: those of the stack first, then those
 /// of the stacks in it.
 pub async fn inside(client: &Client, stack: &str) -> Result<Resources, CallError> {
     let mut resources = Resources::default();
-    let mut waiting = VecDeque::from([(Vec::new(), stack.to_owned())]);
-    while let Some((path, stack)) = waiting.pop_front() {
-        if path.len() > DEEPEST {
+    let mut waiting = VecDeque::from([(0, stack.to_owned())]);
+    while let Some((depth, stack)) = waiting.pop_front() {
+        if depth > DEEPEST {
             return Err(endless(OPERATION));
         }
         for resource in listed(client, &stack).await? {
@@ -40,12 +38,7 @@ pub async fn inside(client: &Client, stack: &str) -> Result<Resources, CallError
             match resource.resource_type().unwrap_or_default() {
                 "AWS::ECS::Service" => resources.services.push(physical),
                 "AWS::ECS::TaskDefinition" => resources.definitions.push(physical),
-                "AWS::CloudFormation::Stack" => {
-                    let logical = resource.logical_resource_id().unwrap_or_default();
-                    let path: Vec<String> = [path.as_slice(), &[logical.to_owned()]].concat();
-                    resources.nested.push((path.join("/"), physical.clone()));
-                    waiting.push_back((path, physical));
-                }
+                "AWS::CloudFormation::Stack" => waiting.push_back((depth + 1, physical)),
                 _ => {}
             }
         }
@@ -153,10 +146,6 @@ mod tests {
                 arn("ecs", "service/test/worker"),
             ],
             definitions: vec![arn("ecs", "task-definition/web:2")],
-            nested: vec![
-                ("App".into(), arn("cloudformation", "stack/App/1")),
-                ("App/Jobs".into(), arn("cloudformation", "stack/Jobs/1")),
-            ],
         };
         assert_eq!(found, expected);
         let asked: Vec<_> = replay
@@ -164,8 +153,9 @@ mod tests {
             .into_iter()
             .map(|(_, body)| body["StackName"].as_str().unwrap_or_default().to_owned())
             .collect();
-        let (app, jobs) = (&expected.nested[0].1, &expected.nested[1].1);
-        assert_eq!(asked, ["web", "web", app.as_str(), jobs.as_str()]);
+        let [app, jobs] =
+            ["App", "Jobs"].map(|name| arn("cloudformation", &format!("stack/{name}/1")));
+        assert_eq!(asked, ["web", "web", &app, &jobs]);
     }
 
     #[tokio::test]
