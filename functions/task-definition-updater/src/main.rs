@@ -1,9 +1,7 @@
 //! task-definition-updater: a CodePipeline action that rolls images out to ECS services and
-//! CloudFormation stacks in any region and account. Wiring only; read `request`, `decide`, `handler` in this order.
+//! CloudFormation stacks in any region and account. Wiring only; read `handler`, then the crate `driver`.
 
-mod decide;
 mod handler;
-mod request;
 
 use std::sync::Arc;
 use std::time::Duration;

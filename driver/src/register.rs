@@ -10,13 +10,13 @@ use shared::error::Failure;
 use shared::rollout::start::{self, Keys};
 use shared::task_definition::{Described, TaskDefinition};
 
-use super::End;
+use crate::End;
 
 /// About half a minute in all: the quota is one registration a second, and others wait for theirs.
 const ATTEMPTS: u32 = 10;
 
 /// A revision, or the newest ACTIVE one of a family.
-pub(super) async fn describe(
+pub(crate) async fn describe(
     reached: &Reached,
     family_or_arn: &str,
 ) -> Result<Option<Described>, CallError> {
@@ -26,7 +26,7 @@ pub(super) async fn describe(
 /// Registers exactly one revision and returns its ARN, and whether this very call made it: what may have been carried out is looked for
 /// before it is tried again, and of two equal revisions the lower wins. `newest`: the family's
 /// newest revision before; `was`: what serves before, where that is one.
-pub(super) async fn register(
+pub(crate) async fn register(
     end: &End<'_>,
     wanted: &TaskDefinition,
     newest: u64,
@@ -49,7 +49,7 @@ pub(super) async fn register(
             Err(error) => error,
         };
         attempt += 1;
-        if attempt == ATTEMPTS || !super::passing(&error) {
+        if attempt == ATTEMPTS || !crate::passing(&error) {
             return Err(failed(error));
         }
         tracing::warn!(%error, "could not register; trying again");
@@ -68,7 +68,7 @@ pub(super) async fn register(
 
 /// The lowest revision of this attempt between the newest one known before (0: unknown) and `ours`:
 /// deliveries at the same time may each have registered one, and all have to deploy the same.
-pub(super) async fn lowest(
+pub(crate) async fn lowest(
     end: &End<'_>,
     wanted: &TaskDefinition,
     newest: u64,
@@ -87,7 +87,7 @@ pub(super) async fn lowest(
 }
 
 /// 0.2 s, doubled each time, with jitter, so that jobs side by side do not try again together.
-pub(super) async fn back_off(attempt: u32) {
+pub(crate) async fn back_off(attempt: u32) {
     let ceiling = 200_u64 << attempt.min(5);
     tokio::time::sleep(Duration::from_millis(
         ceiling / 2 + fastrand::u64(0..=ceiling / 2),

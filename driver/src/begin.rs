@@ -9,15 +9,16 @@ use shared::rollout::seen::Seen;
 use shared::rollout::seen::stack::StackSeen;
 use shared::rollout::start::{self, Keys, Start};
 
-use super::Work;
-use super::findings::Findings;
-use super::prepare::{Known, Prepared};
-use super::register;
-use super::stacks::Made;
+use crate::Work;
+use crate::check::Known;
 use crate::decide::Plan;
+use crate::findings::Findings;
+use crate::prepare::Prepared;
+use crate::register;
+use crate::stacks::Made;
 
 /// Registers what is not there yet, and writes down how each target begins.
-pub(super) async fn begin(
+pub(crate) async fn begin(
     work: &Work<'_>,
     state: &mut State,
     mut seen: Vec<Seen>,

@@ -1,69 +1,64 @@
-//! The beginning of an attempt: everything that decisions need is read and checked for all targets,
-//! then each definition is registered once. Nothing is deployed here.
+//! The beginning of an attempt before the first write: everything that decisions need is read and
+//! checked, for all targets. Nothing is changed here.
 
 use aws::codepipeline;
 use aws::ecs::deployment;
 use aws::error::{CallError, Kind};
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
-use shared::job::token;
 use shared::preflight;
 use shared::rollout::State;
-use shared::rollout::report;
 use shared::rollout::seen::{Blind, Seen, Service};
-use shared::rollout::stack::change_set_name;
 use shared::rollout_file::images::ImageFile;
 use shared::task_definition::{Described, TaskDefinition, put_images};
 
-use super::artifacts::Artifacts;
-use super::begin::begin;
-use super::findings::Findings;
-use super::pin::pin;
-use super::register::describe;
-use super::stacks;
-use super::{End, Work, passing, publish, sight};
+use crate::artifacts::Artifacts;
 use crate::decide::{self, Plan};
-use crate::request;
+use crate::findings::Findings;
+use crate::pin::pin;
+use crate::register::describe;
+use crate::stacks::{self, Made, Planned};
+use crate::{End, Work, passing, publish, request, sight};
 
-/// Whether everything may begin.
-pub(super) enum Readiness {
-    /// It may.
-    Ready(Box<Prepared>),
-    /// Somebody else is at work on a stack; nothing was changed.
+/// What checking came to.
+pub enum Checking {
+    /// Everything was looked at; what speaks against the rollout is among the findings.
+    Checked(Box<Checked>),
+    /// Somebody else is at work on a stack.
     Busy(String),
 }
 
-/// What preparing came to, besides the state.
-pub(super) struct Prepared {
+/// What is known before the first write.
+pub struct Checked {
     /// The first sight of all targets.
-    pub(super) seen: Vec<Seen>,
-    /// Targets whose revision was registered just now: no earlier delivery can have deployed it.
-    pub(super) fresh: Vec<usize>,
+    pub seen: Vec<Seen>,
+    /// Their task definitions before.
+    pub known: Vec<Known>,
+    /// What is to be registered, with the images of the release, pinned.
+    pub plan: Plan,
+    /// Stacks that are to be changed.
+    pub stacks: Vec<Planned>,
+    /// Stacks that an earlier delivery of the job began.
+    pub begun: Vec<Made>,
+    /// What speaks against the rollout.
+    pub findings: Findings,
 }
 
 /// What is known of a target's task definition before.
-pub(super) struct Known {
-    pub(super) running: Option<Described>,
-    pub(super) latest: Option<Described>,
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// What the PRIMARY deployment runs.
+    pub running: Option<Described>,
+    /// The newest ACTIVE revision of the family.
+    pub latest: Option<Described>,
 }
 
-/// How long silence of AWS is waited for before anything is prepared, in seconds.
-const PATIENCE_SECONDS: u64 = 300;
-
-/// Whether preparing failed for a reason that may pass: it is tried again in another invocation. Once
-/// the attempt waited for somebody else, an earlier delivery may have begun it: then until the deadline.
-pub(super) fn may_pass(work: &Work<'_>, failure: &Failure, state: &State) -> bool {
-    let now = aws::job::now();
-    let waits = work.job.token.is_some() && !decide::is_late(&work.request.file, state, now);
-    failure.kind == FailureKind::SystemUnavailable
-        && (waits || now < state.started + PATIENCE_SECONDS)
-}
-
-pub(super) async fn prepare(
+/// Reads and checks everything. An error is what stopped the checking itself.
+pub async fn check(
     work: &Work<'_>,
-    state: &mut State,
+    state: &State,
     artifacts: &mut Artifacts<'_>,
-) -> Result<Readiness, Failure> {
+) -> Result<Checking, Failure> {
     let file = &work.request.file;
     for end in &work.ends {
         end.reached()?;
@@ -80,7 +75,7 @@ pub(super) async fn prepare(
     let read = stacks::read(work, state, artifacts, &images, &mut findings).await?;
     let (mut stacks, begun) = match read {
         stacks::Read::All(stacks, begun) => (stacks, begun),
-        stacks::Read::Busy(text) => return Ok(Readiness::Busy(text)),
+        stacks::Read::Busy(text) => return Ok(Checking::Busy(text)),
     };
     for (n, (end, service)) in work.ends.iter().zip(&services).enumerate() {
         findings.add(n, decide::service(end.target, service, &file.allow));
@@ -88,7 +83,17 @@ pub(super) async fn prepare(
     for (n, finding) in preflight::times(file, &services) {
         findings.add(n, vec![finding]);
     }
-    findings.stop_at_missing(work, &services)?;
+    // Without a service there is nothing more to be found out about it.
+    let there = |n: usize| {
+        let stack = work
+            .ends
+            .get(n)
+            .is_some_and(|end| end.target.stack().is_some());
+        stack
+            || services
+                .get(n)
+                .is_some_and(|service| sight::is_there(service))
+    };
     for (n, end) in work.ends.iter().enumerate() {
         let unseen = shifts_unseen(end, services.get(n)).await?;
         findings.failed(Some(n), unseen);
@@ -103,20 +108,28 @@ pub(super) async fn prepare(
                 .map(|running| running.definition.clone())
         })
         .collect();
-    let mut plan = Plan::of(file, &files, &running).map_err(|(n, text)| {
-        let place = work.ends.get(n).map(|end| report::place(end.placed()));
-        let text = format!("{}: {text}", place.unwrap_or_default());
-        Failure::new(FailureKind::RevisionUnavailable, text)
-    })?;
+    let (mut plan, without) = Plan::of(file, &files, &running);
+    for (n, text) in without.into_iter().filter(|(n, _)| there(*n)) {
+        findings.failed(
+            Some(n),
+            Some(Failure::new(FailureKind::RevisionUnavailable, text)),
+        );
+    }
     let elsewhere = decide::elsewhere(file, &images);
+    let complete = plan.lacks(file).next().is_none();
     let mut definitions: Vec<_> = plan.definitions.iter_mut().flatten().collect();
-    if let Err(wrongs) = put_images(&mut definitions, &images, &elsewhere) {
+    let unfit = put_images(&mut definitions, &images, &elsewhere);
+    // A name may belong to a definition that could not be read.
+    if let Err(wrongs) = unfit
+        && complete
+    {
         findings.general(wrongs);
     }
     let mut publish = Vec::new();
     for (container, parameter) in &file.publish {
         match plan.target_of(file, container) {
             Some(n) => publish.push((n, parameter.as_str())),
+            None if !complete => {}
             None => findings.general(vec![format!(
                 "publishImage: no container of a service is named {container:?}, and no stack is \
                  given an image of this name"
@@ -136,41 +149,23 @@ pub(super) async fn prepare(
             decide::definition(end.target, definition, account, &file.allow),
         );
     }
-    findings.done()?;
-    pin(work, &mut plan, &mut stacks, &images).await?;
+    for (n, failure) in pin(work, &mut plan, &mut stacks, &images).await {
+        findings.failed(Some(n), Some(failure));
+    }
     let accounts: Vec<&str> = work.ends.iter().map(|end| end.account.as_str()).collect();
     findings.general(decide::twice(file, &accounts));
     findings.general(plan.join(file, &accounts));
     for (n, definition) in plan.each() {
         findings.add(n, preflight::floating(definition, &file.allow));
     }
-    let families = (0..work.ends.len()).map(|n| match plan.definition(n) {
-        Some(definition) => definition.family().to_owned(),
-        None => change_set_name(&state.attempt, n),
-    });
-    let families: Vec<String> = families.collect();
-    let places = work
-        .ends
-        .iter()
-        .map(|end| (end.target.region.as_str(), end.account.as_str()));
-    if !token::will_fit(state, places.zip(families.iter().map(String::as_str))) {
-        findings.general(vec![
-            "the state of this rollout would not fit CodePipeline's continuation token: put fewer \
-             targets into one action"
-                .to_owned(),
-        ]);
-    }
-    findings.done()?;
-    let mut made = stacks::create(work, state, &stacks).await?;
-    made.extend(begun);
-    let begun = begin(work, state, seen, &known, &plan, &made).await;
-    if let Err(failure) = &begun
-        && failure.kind != FailureKind::SystemUnavailable
-    {
-        let places: Vec<usize> = made.iter().map(|made| made.n).collect();
-        stacks::discard(work, state, &places).await;
-    }
-    Ok(Readiness::Ready(Box::new(begun?)))
+    Ok(Checking::Checked(Box::new(Checked {
+        seen,
+        known,
+        plan,
+        stacks,
+        begun,
+        findings,
+    })))
 }
 
 async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), Failure> {

@@ -62,31 +62,39 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Takes each target's file, or else what runs. The error is the first target that has neither.
+    /// Takes each target's file, or else what runs, and says of each target that has neither why it
+    /// has none.
     pub fn of(
         file: &RolloutFile,
         files: &[Option<TaskDefinition>],
         running: &[Option<TaskDefinition>],
-    ) -> Result<Self, (usize, String)> {
+    ) -> (Self, Vec<(usize, String)>) {
         let base = |n: usize| {
             let from_file = files.get(n).cloned().flatten();
             from_file.or_else(|| running.get(n).cloned().flatten())
         };
         let each = file.targets.iter().enumerate().map(|(n, target)| {
-            if target.stack().is_some() {
-                return Ok(None);
-            }
-            let base = base(shares_with(file, n).unwrap_or(n)).map(Some);
-            base.ok_or_else(|| {
-                let text = "the task definition that runs cannot be described; name a task \
-                            definition file by \"taskDefinition\"";
-                (n, text.to_owned())
-            })
+            let stack = target.stack().is_some();
+            base(shares_with(file, n).unwrap_or(n)).filter(|_| !stack)
         });
-        Ok(Self {
-            definitions: each.collect::<Result<_, _>>()?,
+        let plan = Self {
+            definitions: each.collect(),
             units: Vec::new(),
-        })
+        };
+        let without = plan.lacks(file).map(|n| {
+            let text = "the task definition that runs cannot be described; name a task \
+                        definition file by \"taskDefinition\"";
+            (n, text.to_owned())
+        });
+        let without = without.collect();
+        (plan, without)
+    }
+
+    /// Targets that should have a definition, and have none.
+    pub fn lacks(&self, file: &RolloutFile) -> impl Iterator<Item = usize> {
+        let each = file.targets.iter().zip(&self.definitions).enumerate();
+        each.filter(|(_, (target, definition))| target.stack().is_none() && definition.is_none())
+            .map(|(n, _)| n)
     }
 
     /// Joins targets whose definitions are the same, once their images are in. Two contents in one
@@ -224,7 +232,7 @@ mod tests {
         let running: Vec<_> = ["none", "web", "web", "other"]
             .map(|family| Some(definition_of(family, "r:1")).filter(|_| family != "none"))
             .into();
-        let mut plan = Plan::of(&file, &vec![None; 4], &running).unwrap();
+        let (mut plan, _) = Plan::of(&file, &vec![None; 4], &running);
         assert_eq!(plan.join(&file, &ACCOUNTS), [] as [String; 0]);
         assert_eq!(plan.units().collect::<Vec<_>>(), [&[0, 1, 2][..], &[3][..]]);
         assert_eq!((plan.unit_of(3), plan.first_of_unit(2)), (1, 0));
@@ -237,10 +245,12 @@ mod tests {
         let file = several();
         let mut running = vec![Some(definition_of("web", "r:1")); 4];
         running[2] = Some(definition_of("web", "r:2"));
-        let mut plan = Plan::of(&file, &vec![None; 4], &running).unwrap();
+        let (mut plan, without) = Plan::of(&file, &vec![None; 4], &running);
+        assert_eq!(without, []);
         let findings = plan.join(&file, &ACCOUNTS).join("\n");
         assert!(findings.contains("migrate and worker"), "{findings}");
         running[3] = None;
-        assert_eq!(Plan::of(&file, &vec![None; 4], &running).unwrap_err().0, 3);
+        let (_, without) = Plan::of(&file, &vec![None; 4], &running);
+        assert_eq!(without[0].0, 3);
     }
 }

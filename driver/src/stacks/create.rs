@@ -13,13 +13,13 @@ use shared::rollout::watch::{Phase, Watch};
 use shared::stack::before::Before;
 use shared::stack::{ChangeSet, Status, guard};
 
-use super::super::Work;
-use super::super::findings::Findings;
 use super::begun::begun;
 use super::kept::keep;
 use super::template::Template;
 use super::{Made, Planned};
+use crate::Work;
 use crate::decide;
+use crate::findings::Findings;
 
 /// The pause between two looks at a change set that is being created: they take seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 120;
 
 /// Makes all change sets and holds them against the guard. If one may not be executed, none stays.
-pub(in super::super) async fn create(
+pub(crate) async fn create(
     work: &Work<'_>,
     state: &State,
     planned: &[Planned],
@@ -58,7 +58,7 @@ pub(in super::super) async fn create(
 }
 
 /// Deletes change sets that were never executed; what cannot be deleted harms nobody.
-pub(in super::super) async fn discard(work: &Work<'_>, state: &State, places: &[usize]) {
+pub(crate) async fn discard(work: &Work<'_>, state: &State, places: &[usize]) {
     let each = places.iter().map(|n| async move {
         let end = work.ends.get(*n)?;
         let (target, reached) = (end.target.stack()?, end.reached().ok()?);
@@ -180,7 +180,7 @@ async fn create_one(
     Ok(Ok(Made { n, watch }))
 }
 
-pub(in super::super) async fn delete(client: &Client, wanted: &Wanted<'_>) {
+pub(crate) async fn delete(client: &Client, wanted: &Wanted<'_>) {
     if let Err(error) = change_set::delete(client, wanted.stack, wanted.name).await {
         tracing::warn!(%error, "could not delete a change set that changes nothing");
     }
@@ -188,7 +188,7 @@ pub(in super::super) async fn delete(client: &Client, wanted: &Wanted<'_>) {
 
 /// Creates a change set and waits until it can be looked at; the inner error says that it takes too
 /// long.
-pub(in super::super) async fn made(
+pub(crate) async fn made(
     client: &Client,
     wanted: &Wanted<'_>,
 ) -> Result<Result<ChangeSet, String>, CallError> {

@@ -12,7 +12,7 @@ use shared::rollout_file::Place;
 use crate::request::{self, DEFAULT_IMAGES};
 
 /// Artifacts that were opened so far.
-pub(super) struct Artifacts<'a> {
+pub struct Artifacts<'a> {
     job: &'a Job,
     client: Client,
     caller: Caller,
@@ -20,7 +20,8 @@ pub(super) struct Artifacts<'a> {
 }
 
 impl<'a> Artifacts<'a> {
-    pub(super) fn new(clients: &Clients, job: &'a Job) -> Self {
+    /// None opened yet; they are read with the job's own credentials.
+    pub fn new(clients: &Clients, job: &'a Job) -> Self {
         let (client, caller) = clients.artifacts(job);
         Self {
             job,
@@ -31,13 +32,13 @@ impl<'a> Artifacts<'a> {
     }
 
     /// A file that has to be there.
-    pub(super) async fn required(&mut self, place: &Place) -> Result<Vec<u8>, Failure> {
+    pub async fn required(&mut self, place: &Place) -> Result<Vec<u8>, Failure> {
         let artifact = request::artifact(self.job, place)?;
         self.open(artifact).await?.required(&place.path).await
     }
 
     /// `imagedefinitions.json` of the first artifact that has it, and where that is.
-    pub(super) async fn default_images(&mut self) -> Result<(String, Vec<u8>), Failure> {
+    pub(crate) async fn default_images(&mut self) -> Result<(String, Vec<u8>), Failure> {
         let job = self.job;
         for artifact in &job.inputs {
             if let Some(bytes) = self.open(artifact).await?.file(DEFAULT_IMAGES).await? {

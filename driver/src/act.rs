@@ -15,12 +15,12 @@ use shared::rollout::watch::Watch;
 use shared::rollout::{Action, Carried, State, token};
 use shared::rollout_file::target::{Kind as TargetKind, OneOff};
 
-use super::register::{back_off, describe};
-use super::{End, Work, sight};
+use crate::register::{back_off, describe};
+use crate::{End, Work, sight};
 use stack::OfStack;
 
 /// What an action brought.
-pub(super) enum Brought {
+pub(crate) enum Brought {
     /// Something that was read, to be put into the target's sight.
     Seen(Box<dyn FnOnce(&mut Seen)>),
     /// Something was written, or never will be.
@@ -31,7 +31,7 @@ pub(super) enum Brought {
 
 /// Carries an action out for target `n`. `fresh`: its revision was registered by this very
 /// invocation, so that it cannot have been deployed before.
-pub(super) async fn act(
+pub(crate) async fn act(
     work: &Work<'_>,
     state: &State,
     sights: &[Seen],

@@ -15,7 +15,7 @@ const DELIVERIES_SECONDS: u64 = 3_600;
 
 /// The watch of a stack whose update, or way back, is this attempt's; none when nothing of it shows.
 /// A stack that nobody touched for long is not asked.
-pub(super) async fn begun(
+pub(crate) async fn begun(
     client: &Client,
     name: &str,
     stack: &Stack,

@@ -13,16 +13,16 @@ use shared::rollout_file::stack::{Parameters, StackTarget, Written};
 use shared::stack::parameters::{self, declared_by};
 use shared::stack::{Summary, standing};
 
-use super::super::artifacts::Artifacts;
-use super::super::findings::Findings;
-use super::super::{End, Work};
 use super::begun::begun;
 use super::template::{self, Template};
 use super::{Made, Planned};
+use crate::artifacts::Artifacts;
 use crate::decide::{self, Given};
+use crate::findings::Findings;
+use crate::{End, Purpose, Work};
 
 /// What reading all stacks came to.
-pub(in super::super) enum Read {
+pub(crate) enum Read {
     /// Stacks to be changed, and those that an earlier delivery of the job began; what is wrong is among
     /// the findings.
     All(Vec<Planned>, Vec<Made>),
@@ -31,7 +31,7 @@ pub(in super::super) enum Read {
 }
 
 /// Reads all stack targets and what the artifacts have for them.
-pub(in super::super) async fn read(
+pub(crate) async fn read(
     work: &Work<'_>,
     state: &State,
     artifacts: &mut Artifacts<'_>,
@@ -66,7 +66,7 @@ pub(in super::super) async fn read(
     if wishes.is_empty() {
         return Ok(Read::All(Vec::new(), Vec::new()));
     }
-    if work.setup.state_bucket.is_none() {
+    if work.purpose == (Purpose::RollOut { state_bucket: None }) {
         findings.general(vec![
             "this function has no bucket for what stacks were before (STATE_BUCKET): deploy the \
              template.yaml of this version"

@@ -6,11 +6,11 @@ use shared::error::{Failure, FailureKind};
 use shared::rollout::State;
 use shared::stack::before::Before;
 
-use super::super::Work;
+use crate::{Purpose, Work};
 
 /// Writes down what a stack was, once in an attempt: a later delivery would see what became of it.
 /// False when it may be that an earlier delivery was here.
-pub(super) async fn keep(
+pub(crate) async fn keep(
     work: &Work<'_>,
     state: &State,
     n: usize,
@@ -26,11 +26,7 @@ pub(super) async fn keep(
 }
 
 /// What a stack was, as it was written down.
-pub(in super::super) async fn kept(
-    work: &Work<'_>,
-    state: &State,
-    n: usize,
-) -> Result<Before, Failure> {
+pub(crate) async fn kept(work: &Work<'_>, state: &State, n: usize) -> Result<Before, Failure> {
     let (client, bucket, key) = place(work, state, n);
     let bytes = match object::get(&client, bucket, &key).await {
         Ok(Some(bytes)) => bytes,
@@ -51,7 +47,10 @@ pub(in super::super) async fn kept(
 }
 
 fn place<'a>(work: &'a Work<'_>, state: &State, n: usize) -> (aws::s3::Client, &'a str, String) {
-    let bucket = work.setup.state_bucket.as_deref().unwrap_or_default();
+    let bucket = match &work.purpose {
+        Purpose::RollOut { state_bucket } => state_bucket.as_deref().unwrap_or_default(),
+        Purpose::Preview => "",
+    };
     let key = format!("before/{}/{n}.json", state.attempt);
     (work.clients.own_s3(), bucket, key)
 }

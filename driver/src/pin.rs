@@ -4,20 +4,20 @@ use aws::ecr;
 use futures_util::future::join_all;
 use shared::error::Failure;
 use shared::names::Digest;
-use shared::rollout::report;
 use shared::rollout_file::images::{Image, ImageFile};
 
-use super::Work;
-use super::stacks::Planned;
+use crate::Work;
 use crate::decide::{self, Plan};
+use crate::stacks::Planned;
 
-/// Puts digests in the place of tags, each image resolved once.
-pub(super) async fn pin(
+/// Puts digests in the place of tags, each image resolved once, and says of each that cannot be
+/// resolved for which target and why.
+pub(crate) async fn pin(
     work: &Work<'_>,
     plan: &mut Plan,
     stacks: &mut [Planned],
     images: &[ImageFile],
-) -> Result<(), Failure> {
+) -> Vec<(usize, Failure)> {
     let mut to_pin: Vec<(usize, Image)> = Vec::new();
     let mut add = |n: usize, image: Image| {
         if !to_pin.iter().any(|(_, known)| *known == image) {
@@ -34,20 +34,13 @@ pub(super) async fn pin(
     }
     let resolved = join_all(to_pin.iter().map(|(n, image)| resolve(work, *n, image))).await;
     let mut digests: Vec<(Image, Digest)> = Vec::new();
-    let mut failures: Vec<Failure> = Vec::new();
-    for ((_, image), digest) in to_pin.into_iter().zip(resolved) {
+    let mut failures = Vec::new();
+    for ((n, image), digest) in to_pin.into_iter().zip(resolved) {
         match digest {
             Ok(Some(digest)) => digests.push((image, digest)),
             Ok(None) => {}
-            Err(failure) => failures.push(failure),
+            Err(failure) => failures.push((n, failure)),
         }
-    }
-    if let Some(mut first) = failures.pop() {
-        for other in failures {
-            first.message = format!("{}\n{}", other.message, first.message);
-            first.kind = other.kind;
-        }
-        return Err(first);
     }
     for definition in plan.definitions.iter_mut().flatten() {
         decide::pin(definition, &digests);
@@ -55,7 +48,7 @@ pub(super) async fn pin(
     for stack in stacks {
         stack.pin(&digests);
     }
-    Ok(())
+    failures
 }
 
 async fn resolve(work: &Work<'_>, n: usize, image: &Image) -> Result<Option<Digest>, Failure> {
@@ -74,10 +67,7 @@ async fn resolve(work: &Work<'_>, n: usize, image: &Image) -> Result<Option<Dige
             repository.account.as_str(),
             repository.name
         );
-        let what = format!(
-            "nothing was changed; {}: image {image} cannot be resolved to its digest",
-            report::place(end.placed())
-        );
+        let what = format!("image {image} cannot be resolved to its digest");
         error.into_failure(&what, &caller, &resource, repository.account.as_str())
     })
 }

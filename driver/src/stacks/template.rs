@@ -18,7 +18,7 @@ pub(crate) struct Template {
 }
 
 /// The template in a file. The error is what is wrong with it.
-pub(super) fn text(
+pub(crate) fn text(
     place: &Place,
     bytes: &[u8],
     target: &StackTarget,
@@ -42,7 +42,7 @@ pub(super) fn text(
 }
 
 /// What speaks against coming back to a template that was there before.
-pub(super) fn may_go_back(before: &str, target: &StackTarget) -> Option<String> {
+pub(crate) fn may_go_back(before: &str, target: &StackTarget) -> Option<String> {
     let size = before.len();
     (size > LONGEST_BODY_BYTES && target.template_bucket.is_none()).then(|| {
         format!(

@@ -11,10 +11,10 @@ use shared::rollout::seen::{Blind, Seen, Service};
 use shared::rollout::watch::{Phase, Watch};
 use shared::rollout::{State, token};
 
-use super::{End, Work, passing};
+use crate::{End, Work, passing};
 
 /// Looks at all targets. What cannot be seen says why, and holds up nothing else.
-pub(super) async fn look(work: &Work<'_>, state: &State) -> Vec<Seen> {
+pub async fn look(work: &Work<'_>, state: &State) -> Vec<Seen> {
     let wanted: Vec<usize> = (0..work.ends.len())
         .filter(|n| needs_service(work, state, *n))
         .collect();
@@ -84,7 +84,7 @@ fn needs_service(work: &Work<'_>, state: &State, n: usize) -> bool {
 }
 
 /// The sights of all targets, with the services of those that are wanted.
-pub(super) async fn services(work: &Work<'_>, wanted: &[usize]) -> Vec<Seen> {
+pub(crate) async fn services(work: &Work<'_>, wanted: &[usize]) -> Vec<Seen> {
     let mut clusters: Vec<Vec<(usize, &End<'_>)>> = Vec::new();
     let ends = work.ends.iter().enumerate();
     for (n, end) in ends.filter(|(n, _)| wanted.contains(n)) {
@@ -159,7 +159,7 @@ fn blinded(blind: Blind) -> Seen {
 }
 
 /// Why a call about a target did not show what it should.
-pub(super) fn why(end: &End<'_>, error: CallError) -> Blind {
+pub(crate) fn why(end: &End<'_>, error: CallError) -> Blind {
     if passing(&error) {
         tracing::warn!(%error, target.name = end.target.name, "could not look; the rollout goes on");
         return Blind::NotNow(format!("{} is not answered", error.operation));
@@ -168,4 +168,9 @@ pub(super) fn why(end: &End<'_>, error: CallError) -> Blind {
 }
 
 /// The status of a service that does not exist, as ECS's failures have it.
-pub(super) const MISSING: &str = "MISSING";
+pub(crate) const MISSING: &str = "MISSING";
+
+/// Whether there is a service, with something that serves.
+pub(crate) fn is_there(service: &Service) -> bool {
+    service.status != MISSING && service.primary().is_some()
+}

@@ -5,12 +5,12 @@ use aws::ssm;
 use shared::error::Failure;
 use shared::rollout::proof::Proof;
 
-use super::{End, Work, passing};
 use crate::decide;
+use crate::{End, Work, passing};
 
 /// What is wrong with the parameters that will receive images: they have to be there, readable and
 /// of type String before anything is changed. The error says that AWS does not answer.
-pub(super) async fn check(
+pub(crate) async fn check(
     work: &Work<'_>,
     publish: &[(usize, &str)],
 ) -> Result<Vec<Failure>, Failure> {
@@ -40,7 +40,7 @@ pub(super) async fn check(
 }
 
 /// Writes the parameters and says what it could not write: the release serves all the same.
-pub(super) async fn publish(work: &Work<'_>, proofs: &[Proof]) -> Vec<String> {
+pub async fn publish(work: &Work<'_>, proofs: &[Proof]) -> Vec<String> {
     let mut remarks = decide::unpublished(&work.request.file, proofs);
     for (n, parameter, image) in decide::published(&work.request.file, proofs) {
         let Some((end, reached)) = reached(work, n) else {

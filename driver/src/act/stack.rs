@@ -16,14 +16,14 @@ use shared::rollout_file::stack::StackTarget;
 use shared::rollout_file::target::{Kind as TargetKind, Target};
 use shared::stack::guard;
 
-use super::super::sight::{MISSING, why};
-use super::super::stacks::template::Template;
-use super::super::stacks::{delete, kept, made};
-use super::super::{End, Work, passing};
 use super::{Brought, Doing, Reached, act_on};
+use crate::sight::{MISSING, why};
+use crate::stacks::template::Template;
+use crate::stacks::{delete, kept, made};
+use crate::{End, Work, passing};
 
 /// A stack target at work.
-pub(super) struct OfStack<'a> {
+pub(crate) struct OfStack<'a> {
     doing: &'a Doing<'a>,
     state: &'a State,
     n: usize,
@@ -33,7 +33,7 @@ pub(super) struct OfStack<'a> {
 
 impl<'a> OfStack<'a> {
     /// None unless the target is a stack.
-    pub(super) fn new(doing: &'a Doing<'a>, state: &'a State, n: usize) -> Option<Self> {
+    pub(crate) fn new(doing: &'a Doing<'a>, state: &'a State, n: usize) -> Option<Self> {
         Some(Self {
             target: doing.end.target.stack()?,
             client: doing.reached.cloudformation(),
@@ -62,7 +62,7 @@ impl<'a> OfStack<'a> {
     }
 
     /// Executes the change set; once, whoever asks how often (CONTRACTS 3.6.4).
-    pub(super) async fn begin(&self) -> Result<Brought, CallError> {
+    pub(crate) async fn begin(&self) -> Result<Brought, CallError> {
         let name = change_set_name(&self.state.attempt, self.n);
         let token = self.token();
         let executed = change_set::execute(&self.client, &self.target.stack, &name, &token).await?;
@@ -89,7 +89,7 @@ impl<'a> OfStack<'a> {
 
     /// Gives the update up: CloudFormation takes it back. Too late is no failure; the next look
     /// shows what it came to.
-    pub(super) async fn give_up(&self) -> Result<Brought, CallError> {
+    pub(crate) async fn give_up(&self) -> Result<Brought, CallError> {
         let token = token_cancel(&self.token());
         let taken = stacks::cancel(&self.client, &self.target.stack, &token).await?;
         tracing::warn!(
@@ -102,7 +102,7 @@ impl<'a> OfStack<'a> {
 
     /// Deletes the change set that was never executed. One that is executed all the same, by a delivery
     /// that nobody heard of, will show in the events.
-    pub(super) async fn discard(&self) -> Result<Brought, CallError> {
+    pub(crate) async fn discard(&self) -> Result<Brought, CallError> {
         let name = change_set_name(&self.state.attempt, self.n);
         if self.is_executed().await? {
             let begun = "the change set is executed, and its events do not show yet";
@@ -121,7 +121,7 @@ impl<'a> OfStack<'a> {
     }
 
     /// Brings the stack back to what it was, by a second change set (CONTRACTS 3.6.20).
-    pub(super) async fn restore(&self) -> Result<Brought, CallError> {
+    pub(crate) async fn restore(&self) -> Result<Brought, CallError> {
         let refused = |failure| Ok(Brought::Carried(Carried::Refused(failure)));
         let before = match kept(self.doing.work, self.state, self.n).await {
             Ok(before) => before,
@@ -195,7 +195,7 @@ impl<'a> OfStack<'a> {
 
     /// What is in the stack, and what ECS says about its services. The list is read again when the
     /// stack has moved.
-    pub(super) async fn read_inside(&self, shown: &StackSeen) -> Result<Brought, CallError> {
+    pub(crate) async fn read_inside(&self, shown: &StackSeen) -> Result<Brought, CallError> {
         let newest = shown.events.first().cloned().unwrap_or_default();
         let resources = self.resources(newest).await?;
         let inside = inside(self.doing.reached, resources).await?;
@@ -207,7 +207,7 @@ impl<'a> OfStack<'a> {
     }
 
     /// The stack's parameters that receive images, as they are now.
-    pub(super) async fn read_given(&self) -> Result<Brought, CallError> {
+    pub(crate) async fn read_given(&self) -> Result<Brought, CallError> {
         let found = stacks::describe(&self.client, &self.target.stack).await?;
         let parameters = found.map(|found| found.parameters).unwrap_or_default();
         let takes_image = |key: &String| {
@@ -237,7 +237,7 @@ impl<'a> OfStack<'a> {
     }
 
     /// The events of a nested stack; they explain, and decide nothing.
-    pub(super) async fn read_nested(&self, stack: &str) -> Result<Brought, CallError> {
+    pub(crate) async fn read_nested(&self, stack: &str) -> Result<Brought, CallError> {
         let begins = |event: &Event| {
             event.is_of_the_stack()
                 && matches!(
@@ -260,7 +260,7 @@ impl<'a> OfStack<'a> {
     }
 
     /// An action on a service in the stack, as if it were a target of its own.
-    pub(super) async fn within(
+    pub(crate) async fn within(
         &self,
         shown: &StackSeen,
         place: usize,
@@ -331,10 +331,7 @@ fn part_of(seen: &mut Seen, place: usize) -> Option<&mut InService> {
 }
 
 /// What ECS says about the services among a stack's resources.
-pub(in super::super) async fn inside(
-    reached: &Reached,
-    resources: Resources,
-) -> Result<Inside, CallError> {
+pub(crate) async fn inside(reached: &Reached, resources: Resources) -> Result<Inside, CallError> {
     let each = resources.services.iter().map(|arn| {
         let (cluster, name) = names(arn);
         InService {

@@ -9,7 +9,7 @@ mod begun;
 mod create;
 mod kept;
 mod read;
-pub(super) mod template;
+pub(crate) mod template;
 
 use shared::names::Digest;
 use shared::rollout::watch::Watch;
@@ -17,15 +17,15 @@ use shared::rollout_file::OnFailure;
 use shared::rollout_file::images::Image;
 use shared::stack::{Stack, Summary, parameters};
 
-pub(super) use create::{create, delete, discard, made};
-pub(super) use kept::kept;
-pub(super) use read::{Read, read};
+pub(crate) use create::{create, delete, discard, made};
+pub(crate) use kept::kept;
+pub(crate) use read::{Read, read};
 
 use crate::decide::{self, Given};
 use template::Template;
 
 /// A stack target, read and found to be good.
-pub(super) struct Planned {
+pub struct Planned {
     /// The target's place.
     n: usize,
     /// What is there; none when it is to be made.
@@ -43,11 +43,11 @@ pub(super) struct Planned {
 }
 
 /// A change set that was made, or that had nothing to change.
-pub(super) struct Made {
+pub struct Made {
     /// The target's place.
-    pub(super) n: usize,
+    pub n: usize,
     /// How the target begins.
-    pub(super) watch: Watch,
+    pub watch: Watch,
 }
 
 impl Planned {
@@ -75,7 +75,7 @@ impl Planned {
     }
 
     /// Images without a digest that ECR can tell.
-    pub(super) fn to_pin(&self) -> impl Iterator<Item = (usize, &Image)> {
+    pub(crate) fn to_pin(&self) -> impl Iterator<Item = (usize, &Image)> {
         let images = self.images.iter().map(|(_, image)| image);
         images
             .filter(|image| decide::needs_digest(image))
@@ -83,7 +83,7 @@ impl Planned {
     }
 
     /// Puts digests in the place of tags.
-    pub(super) fn pin(&mut self, digests: &[(Image, Digest)]) {
+    pub(crate) fn pin(&mut self, digests: &[(Image, Digest)]) {
         for (_, image) in &mut self.images {
             if let Some((_, digest)) = digests.iter().find(|(tagged, _)| tagged == image) {
                 *image = image.pinned(digest.clone());

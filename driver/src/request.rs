@@ -3,7 +3,7 @@
 use shared::error::Failure;
 use shared::job::{Artifact, Job};
 use shared::rollout_file::images::ImageFile;
-use shared::rollout_file::{Place, RolloutFile, UserParameters};
+use shared::rollout_file::{Place, RolloutFile};
 use shared::task_definition::TaskDefinition;
 
 /// What an image file is called when nothing names one.
@@ -20,16 +20,20 @@ pub struct Request {
 }
 
 impl Request {
-    /// Puts parameters and rollout file together. `bytes` is the file's content, when it is not
-    /// inline.
-    pub fn new(parameters: UserParameters, place: &str, bytes: &[u8]) -> Result<Self, Failure> {
+    /// Reads the rollout file; `place` is what messages call it.
+    pub fn new(
+        execution: String,
+        pipeline: Option<String>,
+        place: &str,
+        bytes: &[u8],
+    ) -> Result<Self, Failure> {
         let value = serde_json::from_slice(bytes)
             .map_err(|error| Failure::configuration(format!("{place} is not JSON ({error})")))?;
         let file =
             RolloutFile::from_value(&value).map_err(|wrongs| Failure::findings(place, &wrongs))?;
         Ok(Self {
-            execution: parameters.execution,
-            pipeline: parameters.pipeline,
+            execution,
+            pipeline,
             file,
         })
     }

@@ -8,9 +8,9 @@ use shared::rollout::cause::Where;
 use shared::rollout::seen::{Index, Recent, Seen, Task};
 use shared::rollout_file::images::Image;
 
-use super::super::Work;
-use super::super::register::describe;
 use super::{Brought, Doing};
+use crate::Work;
+use crate::register::describe;
 
 /// How many lines of a failed container's log are told.
 const LOG_LINES: u16 = 10;
@@ -20,12 +20,12 @@ fn seen(fill: impl FnOnce(&mut Seen) + 'static) -> Result<Brought, CallError> {
 }
 
 impl Doing<'_> {
-    pub(super) async fn tasks(&self, which: Which) -> Result<Vec<Task>, CallError> {
+    pub(crate) async fn tasks(&self, which: Which) -> Result<Vec<Task>, CallError> {
         let name = self.end.target.service();
         tasks::list(&self.reached.ecs, self.cluster(), name, which).await
     }
 
-    pub(super) async fn read_tasks(&self, which: Which) -> Result<Brought, CallError> {
+    pub(crate) async fn read_tasks(&self, which: Which) -> Result<Brought, CallError> {
         let tasks = self.tasks(which).await?;
         seen(move |seen| match which {
             Which::Serving => seen.serving = Some(tasks),
@@ -35,7 +35,7 @@ impl Doing<'_> {
 
     /// The one-off task; without an id it is looked for, since another delivery of the job may have
     /// started it.
-    pub(super) async fn read_task(&self, token: &str) -> Result<Brought, CallError> {
+    pub(crate) async fn read_task(&self, token: &str) -> Result<Brought, CallError> {
         let ecs = &self.reached.ecs;
         let id = &self.watch.deployment;
         let mut task = None;
@@ -60,7 +60,7 @@ impl Doing<'_> {
     }
 
     /// The newest service deployments with their task definitions.
-    pub(super) async fn recent(&self) -> Result<Vec<Recent>, CallError> {
+    pub(crate) async fn recent(&self) -> Result<Vec<Recent>, CallError> {
         let (ecs, name) = (&self.reached.ecs, self.end.target.service());
         let listed = deployment::list(ecs, self.cluster(), name).await?;
         let known = |arn: &str| {
@@ -85,12 +85,12 @@ impl Doing<'_> {
         Ok(each.collect())
     }
 
-    pub(super) async fn read_recent(&self) -> Result<Brought, CallError> {
+    pub(crate) async fn read_recent(&self) -> Result<Brought, CallError> {
         let recent = self.recent().await?;
         seen(move |seen| seen.recent = Some(recent))
     }
 
-    pub(super) async fn read_deployment(&self, id: &str) -> Result<Brought, CallError> {
+    pub(crate) async fn read_deployment(&self, id: &str) -> Result<Brought, CallError> {
         let arn = self.arn("service-deployment", id);
         let found = deployment::describe(&self.reached.ecs, &arn).await?;
         seen(move |seen| seen.deployment = Some(found))
@@ -98,7 +98,7 @@ impl Doing<'_> {
 
     /// The last lines of a container's log. They explain, and decide nothing: what cannot be read
     /// is said in their place.
-    pub(super) async fn read_log(&self, wrote: &Where) -> Result<Brought, CallError> {
+    pub(crate) async fn read_log(&self, wrote: &Where) -> Result<Brought, CallError> {
         let lines = match self.log_lines(wrote).await {
             Ok(lines) => lines,
             Err(error) => {
@@ -109,7 +109,7 @@ impl Doing<'_> {
         seen(move |seen| seen.log = Some(lines))
     }
 
-    pub(super) async fn log_lines(&self, wrote: &Where) -> Result<Vec<String>, CallError> {
+    pub(crate) async fn log_lines(&self, wrote: &Where) -> Result<Vec<String>, CallError> {
         let Some(described) = describe(self.reached, &wrote.task_definition).await? else {
             return Ok(Vec::new());
         };
@@ -125,7 +125,7 @@ impl Doing<'_> {
 
     /// The platform manifests of indexes. One that cannot be read (not in ECR, no permission, no way) is
     /// none: what runs is pinned by the index either way, it only cannot be compared.
-    pub(super) async fn read_platforms(&self, images: &[Image]) -> Result<Brought, CallError> {
+    pub(crate) async fn read_platforms(&self, images: &[Image]) -> Result<Brought, CallError> {
         let mut indexes: Vec<Index> = Vec::new();
         for image in images {
             let Some(digest) = &image.digest else {
