@@ -1,0 +1,1 @@
+//! The live state that a preview was computed from, as one hash.
