@@ -139,15 +139,14 @@ pub async fn check(
     for failure in publish::check(work, &publish).await? {
         findings.failed(None, Some(failure));
     }
+    let allowed = file.allowed_elsewhere();
     for (n, definition) in plan.each() {
         let Some(end) = work.ends.get(n) else {
             continue;
         };
         let account = &end.reached()?.account;
-        findings.add(
-            n,
-            decide::definition(end.target, definition, account, &file.allow),
-        );
+        let wrongs = decide::definition(end.target, definition, account, &allowed);
+        findings.add(n, wrongs);
     }
     for (n, failure) in pin(work, &mut plan, &mut stacks, &images).await {
         findings.failed(Some(n), Some(failure));

@@ -43,10 +43,10 @@ pub(crate) async fn pin(
         }
     }
     for definition in plan.definitions.iter_mut().flatten() {
-        decide::pin(definition, &digests);
+        decide::pin(definition, &digests, &work.request.file);
     }
     for stack in stacks {
-        stack.pin(&digests);
+        stack.pin(&digests, &work.request.file);
     }
     failures
 }

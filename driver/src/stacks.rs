@@ -13,8 +13,8 @@ pub(crate) mod template;
 
 use shared::names::Digest;
 use shared::rollout::watch::Watch;
-use shared::rollout_file::OnFailure;
 use shared::rollout_file::images::Image;
+use shared::rollout_file::{OnFailure, RolloutFile};
 use shared::stack::{Stack, Summary, parameters};
 
 pub(crate) use create::{create, delete, discard, made};
@@ -82,12 +82,10 @@ impl Planned {
             .map(|image| (self.n, image))
     }
 
-    /// Puts digests in the place of tags.
-    pub(crate) fn pin(&mut self, digests: &[(Image, Digest)]) {
+    /// Puts digests in the place of tags, and targets' repositories in the place of others.
+    pub(crate) fn pin(&mut self, digests: &[(Image, Digest)], file: &RolloutFile) {
         for (_, image) in &mut self.images {
-            if let Some((_, digest)) = digests.iter().find(|(tagged, _)| tagged == image) {
-                *image = image.pinned(digest.clone());
-            }
+            *image = decide::pinned(image, digests, file);
         }
     }
 }

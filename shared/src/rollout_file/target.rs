@@ -113,7 +113,7 @@ pub(super) const ROLE: Rule = Rule {
     allowed: "a role's ARN such as \"arn:aws:iam::333333333333:role/redbutton-rollout\"",
     accepts: |text| RoleArn::parse(text).is_some(),
 };
-const EXTERNAL_ID: Rule = Rule {
+pub(super) const EXTERNAL_ID: Rule = Rule {
     allowed: "an external id (2 to 1,224 letters, digits or +=,.@:/-_)",
     accepts: |text| {
         (2..=1_224).contains(&text.len())
