@@ -160,13 +160,7 @@ pub fn needs_digest(image: &Image) -> bool {
 
 /// The images among `images` that have a tag in ECR and no digest yet, each once.
 pub fn to_pin(definition: &TaskDefinition, images: &[ImageFile]) -> Vec<Image> {
-    let named: Vec<&Image> = images
-        .iter()
-        .flat_map(|file| match file {
-            ImageFile::Definitions(images) => images.iter().map(|(_, image)| image).collect(),
-            ImageFile::Detail(image) => vec![image],
-        })
-        .collect();
+    let named: Vec<&Image> = images.iter().flat_map(ImageFile::images).collect();
     let mut to_pin: Vec<Image> = Vec::new();
     for (_, written) in definition.images() {
         let Some(image) = Image::parse(written) else {

@@ -3,11 +3,12 @@
 //!
 //! [`mod@read`] looks and finds what is wrong, like the other targets' checks; [`mod@create`] makes the
 //! change sets, which change nothing yet, and holds them against the guard; [`mod@kept`] has what the
-//! way back needs.
+//! way back needs. [`mod@propose`] makes a change set only to read it, and throws it away.
 
 mod begun;
 mod create;
 mod kept;
+mod propose;
 mod read;
 pub(crate) mod template;
 
@@ -19,6 +20,7 @@ use shared::stack::{Stack, Summary, parameters};
 
 pub(crate) use create::{create, delete, discard, made};
 pub(crate) use kept::kept;
+pub use propose::{Proposal, propose};
 pub(crate) use read::{Read, read};
 
 use crate::decide::{self, Given};

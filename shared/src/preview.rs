@@ -4,6 +4,7 @@
 //! [`page`] its page. [`fingerprint`] is the live state that it was computed from: a deployment that
 //! finds another one does something else than what was approved.
 
+pub mod drift;
 pub mod fingerprint;
 pub mod page;
 pub mod summary;

@@ -53,6 +53,17 @@ pub struct OneOff {
     pub environment: Vec<(String, String)>,
 }
 
+impl Kind {
+    /// In a word: `service`, `task` or `stack`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::Task(_) => "task",
+            Self::Stack(_) => "stack",
+        }
+    }
+}
+
 impl Target {
     /// The account that the role leads into; none for the pipeline's own.
     pub fn account(&self) -> Option<&str> {

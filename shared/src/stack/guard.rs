@@ -84,6 +84,15 @@ pub fn refused(changes: &[Change], allow: &[String]) -> Vec<String> {
     changes.iter().filter_map(of).collect()
 }
 
+/// The names of the resources that would be removed or replaced, or might be, whether or not that is
+/// allowed.
+pub fn dangers(changes: &[Change]) -> Vec<String> {
+    let endangered = changes
+        .iter()
+        .filter(|change| danger_among(change, changes).is_some());
+    endangered.map(Change::name).collect()
+}
+
 /// The same for the change set that leads back: what the release added may go, and what it was
 /// allowed to replace may be replaced again.
 pub fn refused_on_the_way_back(changes: &[Change], before: &Before) -> Vec<String> {
