@@ -76,6 +76,20 @@ impl Planned {
         )
     }
 
+    /// Parameters that receive images: the name, what it is now, and the image.
+    pub fn images(&self) -> impl Iterator<Item = (&str, Option<&str>, &Image)> {
+        let parameters = self.stack.as_ref().map(|stack| stack.parameters.as_slice());
+        let parameters = parameters.unwrap_or_default();
+        self.images.iter().map(move |(name, image)| {
+            let before = parameters.iter().find(|(key, _)| key == name);
+            (
+                name.as_str(),
+                before.map(|(_, value)| value.as_str()),
+                image,
+            )
+        })
+    }
+
     /// Images without a digest that ECR can tell.
     pub(crate) fn to_pin(&self) -> impl Iterator<Item = (usize, &Image)> {
         let images = self.images.iter().map(|(_, image)| image);
