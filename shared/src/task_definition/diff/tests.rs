@@ -187,6 +187,50 @@ fn what_ecs_fills_in_is_no_difference() {
 }
 
 #[test]
+fn what_means_the_same_as_its_absence_is_no_difference() {
+    let lists = [
+        "secrets",
+        "environmentFiles",
+        "dependsOn",
+        "ulimits",
+        "extraHosts",
+        "links",
+        "dnsServers",
+        "dnsSearchDomains",
+        "dockerSecurityOptions",
+        "resourceRequirements",
+        "portMappings",
+    ];
+    let mut filled = json!({"versionConsistency": "enabled", "dockerLabels": {},
+        "volumesFrom": [{"sourceContainer": "side", "readOnly": false}],
+        "logConfiguration": {"logDriver": "awslogs", "options": {}, "secretOptions": []}});
+    for list in lists {
+        filled[list] = json!([]);
+    }
+    let bare = json!({"volumesFrom": [{"sourceContainer": "side"}], "logConfiguration": {"logDriver": "awslogs"}});
+    container(filled.clone(), bare.clone(), &[]);
+    container(bare, filled, &[]);
+    fields(
+        json!({"enableFaultInjection": false, "ipcMode": "", "executionRoleArn": "", "volumes": [
+            {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "f", "rootDirectory": "/",
+                "transitEncryption": "DISABLED", "authorizationConfig": {"accessPointId": "a", "iam": "DISABLED"}}},
+            {"name": "s", "s3filesVolumeConfiguration": {"fileSystemArn": "f", "rootDirectory": "/"}}]}),
+        json!({"volumes": [
+            {"name": "e", "efsVolumeConfiguration": {"fileSystemId": "f", "authorizationConfig": {"accessPointId": "a"}}},
+            {"name": "s", "s3filesVolumeConfiguration": {"fileSystemArn": "f"}}]}),
+        &[],
+    );
+    container(
+        json!({"versionConsistency": "disabled", "volumesFrom": [{"sourceContainer": "side", "readOnly": true}]}),
+        json!({"volumesFrom": [{"sourceContainer": "side"}]}),
+        &[
+            "container web: versionConsistency | disabled → -",
+            "container web: volumesFrom side readOnly | true → -",
+        ],
+    );
+}
+
+#[test]
 fn numbers_are_numbers_and_texts_are_texts() {
     container(
         json!({"memory": 512, "x": 1e300}),
@@ -274,6 +318,12 @@ fn values_that_may_be_secret_are_shown_to_those_who_ask() {
     assert_eq!(
         shown[4],
         "container web: logConfiguration.options.splunk-token | t1 → t2"
+    );
+    // However odd it is written.
+    container(
+        json!({"environment": "A=one"}),
+        json!({"environment": {"A": "two"}}),
+        &["container web: environment | set → {\"A\":\"set\"}"],
     );
     let driver = |options: &str| json!({"volumes": [{"name": "v", "dockerVolumeConfiguration": {"driverOpts": {"o": options}}}]});
     fields(

@@ -168,7 +168,7 @@ fn applied<'a>(before: &Value, differences: impl Iterator<Item = &'a Difference>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn nothing_differs_from_itself_or_from_what_ecs_makes_of_it(file in files()) {
