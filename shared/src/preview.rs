@@ -8,6 +8,13 @@ pub mod drift;
 pub mod fingerprint;
 pub mod page;
 pub mod summary;
+mod words;
+
+#[cfg(test)]
+mod any;
+#[cfg(test)]
+#[path = "../examples/preview_page/samples.rs"]
+mod samples;
 
 use crate::job::revision::Revision;
 use crate::names::Digest;

@@ -158,7 +158,7 @@ fn stays(entity: &str, change: &Change, changes: &[Change]) -> bool {
 }
 
 /// What would become of a resource; none when it stays, or when its replacement is natural.
-fn danger(change: &Change) -> Option<&'static str> {
+pub fn danger(change: &Change) -> Option<&'static str> {
     let policy = Policy::parse(&change.policy);
     match (change.action.as_str(), change.replacement.as_str()) {
         ("Remove", _) => Some("would be removed"),
@@ -238,8 +238,16 @@ fn words(change: &Change, danger: &str) -> String {
     if !change.causes.is_empty() {
         words.push_str(&format!("; because of {}", change.causes.join(", ")));
     }
-    let policy = match change.policy.as_str() {
-        "" => return words,
+    match becomes(&change.policy) {
+        Some(fate) => format!("{words}; {fate} ({})", change.policy),
+        None => words,
+    }
+}
+
+/// What becomes of the resource that there is, by its change's policy; none when that is not told.
+pub fn becomes(policy: &str) -> Option<&'static str> {
+    Some(match policy {
+        "" => return None,
         "Delete" => "it is deleted",
         "Retain" => "it stays, outside of the stack",
         "Snapshot" => "it is deleted, and a snapshot stays",
@@ -247,8 +255,7 @@ fn words(change: &Change, danger: &str) -> String {
         "ReplaceAndRetain" => "the one before stays, outside of the stack",
         "ReplaceAndSnapshot" => "the one before is deleted, and a snapshot stays",
         _ => "what becomes of it is not known",
-    };
-    format!("{words}; {policy} ({})", change.policy)
+    })
 }
 
 #[cfg(test)]
