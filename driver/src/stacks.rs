@@ -29,7 +29,7 @@ use template::Template;
 /// A stack target, read and found to be good.
 pub struct Planned {
     /// The target's place.
-    n: usize,
+    pub n: usize,
     /// What is there; none when it is to be made.
     stack: Option<Stack>,
     /// What the artifacts give it.
