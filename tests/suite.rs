@@ -19,6 +19,7 @@ mod jobs;
 mod local;
 mod package;
 mod refusals;
+mod preview_role;
 mod rollouts;
 mod secrets;
 mod several;

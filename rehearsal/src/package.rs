@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{self, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -74,6 +74,22 @@ pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
     fs::write(&template, text).with_context(|| format!("write {}", template.display()))?;
     Ok(template)
+}
+
+/// `template.yaml` for the side of an account in which no function runs, beside the packaged one:
+/// `sam` would zip and upload all of them, for nothing, at every deployment of that side.
+pub fn without_functions(packaged: &Path) -> Result<PathBuf> {
+    let root = workspace::root();
+    let text = fs::read_to_string(root.join("template.yaml")).context("read template.yaml")?;
+    let nowhere = |name: String| (name, "s3://of-no-use/here.zip".to_owned());
+    let code = functions(&root)?.into_iter().map(nowhere).collect();
+    let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
+    let path = packaged.with_file_name("template-without-functions.yaml");
+    // Whole or not at all: others may be reading it.
+    let new = path.with_extension(format!("{}.new", process::id()));
+    fs::write(&new, text).with_context(|| format!("write {}", new.display()))?;
+    fs::rename(&new, &path).with_context(|| format!("write {}", path.display()))?;
+    Ok(path)
 }
 
 /// The names of all functions: a folder is a crate is a binary.

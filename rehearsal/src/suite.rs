@@ -1,27 +1,34 @@
-//! The suite as a user has it: deployed from `template.yaml` into the tooling account, the target
-//! role from `templates/roles.yaml` into the account of the services.
+//! The suite as a user has it: deployed from `template.yaml` into the tooling account and into the
+//! production account, the target role from `templates/roles.yaml` into the account of the services.
 
 use std::path::Path;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::account::Account;
 use crate::deploy::{Stack, deploy};
-use crate::package::{Profile, package};
+use crate::package::{Profile, package, without_functions};
 use crate::world::ArtifactStore;
 use crate::{Progress, Rehearsal, workspace};
 
 /// The account that tests and demo roll out to through an assumed role.
 pub const TARGET_ACCOUNT: &str = "333333333333";
+/// The account that previews look at, and that nothing else of the suite can enter yet.
+pub const PRODUCTION_ACCOUNT: &str = "222222222222";
 /// Where the services are: not where the pipeline is.
 pub const TARGET_REGION: &str = "ap-southeast-2";
 /// The role that the function assumes there.
 pub const TARGET_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-rollout";
 /// What that role's trust policy asks for.
 pub const EXTERNAL_ID: &str = "redbutton-test";
-/// Names of the log groups whose lines it may quote, in either account.
+/// The role that a preview assumes in the production account.
+pub const PREVIEW_ROLE: &str = "arn:aws:iam::222222222222:role/redbutton-preview";
+/// What that one's asks for.
+pub const PREVIEW_EXTERNAL_ID: &str = "redbutton-preview";
+/// Names of the log groups whose lines a rollout may quote, in either account.
 pub const LOG_GROUPS: &str = "/ecs/*";
-/// Names of the SSM parameters that it may give images to, in either account.
+/// Names of the SSM parameters that it may give images to, and a preview may read, in every account.
 pub const PUBLISHED: &str = "/redbutton/*";
 /// The role that CloudFormation acts with in the other account.
 pub const CLOUDFORMATION_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-cloudformation";
@@ -29,6 +36,8 @@ pub const CLOUDFORMATION_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-
 pub const BOUNDARY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
 /// The updater's name.
 pub const UPDATER: &str = "redbutton-task-definition-updater";
+/// The preview's name.
+pub const PREVIEW: &str = "redbutton-production-preview";
 
 /// What was installed.
 pub struct Suite {
@@ -38,10 +47,12 @@ pub struct Suite {
     pub own: Account,
     /// The other account in the services' region.
     pub other: Account,
+    /// The production account in the services' region.
+    pub production: Account,
 }
 
-/// Builds the functions, deploys both templates, and makes an artifact store. `look_every` is the
-/// pause between two looks in seconds.
+/// Builds the functions, deploys the templates side by side, and makes an artifact store.
+/// `look_every` is the pause between two looks in seconds.
 pub fn install(
     rehearsal: &Rehearsal,
     profile: Profile,
@@ -50,78 +61,155 @@ pub fn install(
 ) -> Result<Suite> {
     progress("building the functions");
     let template = package(profile, &**progress)?;
+    let production_template = without_functions(&template)?;
     let tooling = rehearsal.tooling();
     let other = rehearsal.account(TARGET_ACCOUNT, TARGET_REGION);
-    let clusters = |account: &str| format!("arn:aws:ecs:{TARGET_REGION}:{account}:cluster/test");
-    let log_groups =
-        |account: &str| format!("arn:aws:logs:{TARGET_REGION}:{account}:log-group:{LOG_GROUPS}");
-    let published =
-        |account: &str| format!("arn:aws:ssm:{TARGET_REGION}:{account}:parameter{PUBLISHED}");
-    let stacks =
-        |account: &str| format!("arn:aws:cloudformation:{TARGET_REGION}:{account}:stack/*/*");
-    let template_bucket =
-        |account: &str| format!("arn:aws:s3:::templates-{account}-{TARGET_REGION}");
-
-    progress("deploying template.yaml into account 111111111111, us-east-1");
-    let own_clusters = clusters(tooling.id());
-    let (own_log_groups, own_published) = (log_groups(tooling.id()), published(tooling.id()));
-    let (own_stacks, own_template_bucket) = (stacks(tooling.id()), template_bucket(tooling.id()));
-    let own_cloudformation_role = CLOUDFORMATION_ROLE.replace(TARGET_ACCOUNT, tooling.id());
-    let parameters = [
-        ("TargetRoleArns", TARGET_ROLE),
-        ("OwnAccountClusterArns", own_clusters.as_str()),
-        ("OwnAccountLogGroupArns", own_log_groups.as_str()),
-        ("OwnAccountParameterArns", own_published.as_str()),
-        ("OwnAccountStackArns", own_stacks.as_str()),
-        (
-            "OwnAccountCloudFormationRoleArns",
-            own_cloudformation_role.as_str(),
-        ),
-        ("OwnAccountTemplateBucketArns", own_template_bucket.as_str()),
-        ("LookEverySeconds", look_every),
-        ("CaBundleFile", ca_bundle()?),
-    ];
-    let stack = Stack {
-        name: "redbutton",
-        template: &template,
-        parameters: &parameters,
-    };
-    deploy(rehearsal, &tooling, &stack, progress)?;
-
-    progress("deploying templates/roles.yaml into account 333333333333");
-    let (roles, other_clusters) = (
-        workspace::root().join("templates/roles.yaml"),
-        clusters(other.id()),
+    let production = rehearsal.account(PRODUCTION_ACCOUNT, TARGET_REGION);
+    progress(
+        "deploying template.yaml into accounts 111111111111, us-east-1, and 222222222222, and \
+         templates/roles.yaml into 333333333333",
     );
-    let (other_log_groups, other_published) = (log_groups(other.id()), published(other.id()));
-    let (other_stacks, other_template_bucket) = (stacks(other.id()), template_bucket(other.id()));
-    let cloudformation_role = CLOUDFORMATION_ROLE.rsplit('/').next().unwrap_or_default();
-    let repositories = format!("arn:aws:ecr:{TARGET_REGION}:{}:repository/*", other.id());
-    let parameters = [
-        ("ToolingAccountId", tooling.id()),
-        ("ExternalId", EXTERNAL_ID),
-        ("ClusterArns", other_clusters.as_str()),
-        ("RepositoryArns", repositories.as_str()),
-        ("LogGroupArns", other_log_groups.as_str()),
-        ("ParameterArns", other_published.as_str()),
-        ("StackArns", other_stacks.as_str()),
-        ("CloudFormationRoleArns", CLOUDFORMATION_ROLE),
-        ("TemplateBucketArns", other_template_bucket.as_str()),
-        ("CloudFormationRoleName", cloudformation_role),
-        ("PermissionsBoundaryArn", BOUNDARY),
-    ];
-    let stack = Stack {
-        name: "redbutton-roles",
-        template: &roles,
-        parameters: &parameters,
-    };
-    deploy(rehearsal, &other, &stack, progress)?;
-
+    let ca_bundle = ca_bundle()?;
+    // Either account may be deployed first (CONTRACTS 3.10.1), so all are at once.
+    let deployed = thread::scope(|scope| {
+        let tooling_side = || {
+            let mut parameters = own_account(tooling.id());
+            parameters.extend([
+                ("TargetRoleArns", TARGET_ROLE.to_owned()),
+                ("PreviewRoleArns", PREVIEW_ROLE.to_owned()),
+                ("LookEverySeconds", look_every.to_owned()),
+                ("CaBundleFile", ca_bundle.to_owned()),
+            ]);
+            one(
+                rehearsal,
+                &tooling,
+                "redbutton",
+                &template,
+                parameters,
+                progress,
+            )
+        };
+        let production_side = || {
+            let mut parameters = own_account(production.id());
+            parameters.extend([
+                ("Side", "production".to_owned()),
+                ("ToolingAccountId", tooling.id().to_owned()),
+                ("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()),
+            ]);
+            let name = "redbutton-production";
+            one(
+                rehearsal,
+                &production,
+                name,
+                &production_template,
+                parameters,
+                progress,
+            )
+        };
+        let roles = || {
+            let template = workspace::root().join("templates/roles.yaml");
+            let parameters = target_account(&tooling, &other);
+            one(
+                rehearsal,
+                &other,
+                "redbutton-roles",
+                &template,
+                parameters,
+                progress,
+            )
+        };
+        let (first, second) = (scope.spawn(tooling_side), scope.spawn(production_side));
+        [Ok(roles()), first.join(), second.join()]
+    });
+    for deployed in deployed {
+        deployed.map_err(|_| anyhow!("a deployment panicked"))??;
+    }
     Ok(Suite {
         store: ArtifactStore::create(&tooling)?,
         own: tooling.in_region(TARGET_REGION),
         other,
+        production,
     })
+}
+
+/// A template's parameters, by name.
+type Parameters = Vec<(&'static str, String)>;
+
+fn one(
+    rehearsal: &Rehearsal,
+    account: &Account,
+    name: &str,
+    template: &Path,
+    parameters: Parameters,
+    progress: &Progress,
+) -> Result<()> {
+    let parameters: Vec<(&str, &str)> = parameters
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let stack = Stack {
+        name,
+        template,
+        parameters: &parameters,
+    };
+    deploy(rehearsal, account, &stack, progress).map(drop)
+}
+
+/// What template.yaml is told of the account that it is deployed in, on either side.
+fn own_account(account: &str) -> Parameters {
+    vec![
+        ("OwnAccountClusterArns", clusters(account)),
+        ("OwnAccountLogGroupArns", log_groups(account)),
+        ("OwnAccountParameterArns", published(account)),
+        ("OwnAccountStackArns", stacks(account)),
+        (
+            "OwnAccountCloudFormationRoleArns",
+            CLOUDFORMATION_ROLE.replace(TARGET_ACCOUNT, account),
+        ),
+        ("OwnAccountTemplateBucketArns", template_bucket(account)),
+    ]
+}
+
+/// What templates/roles.yaml is told.
+fn target_account(tooling: &Account, other: &Account) -> Parameters {
+    let account = other.id();
+    let cloudformation_role = CLOUDFORMATION_ROLE.rsplit('/').next().unwrap_or_default();
+    vec![
+        ("ToolingAccountId", tooling.id().to_owned()),
+        ("ExternalId", EXTERNAL_ID.to_owned()),
+        ("ClusterArns", clusters(account)),
+        (
+            "RepositoryArns",
+            format!("arn:aws:ecr:{TARGET_REGION}:{account}:repository/*"),
+        ),
+        ("LogGroupArns", log_groups(account)),
+        ("ParameterArns", published(account)),
+        ("StackArns", stacks(account)),
+        ("CloudFormationRoleArns", CLOUDFORMATION_ROLE.to_owned()),
+        ("TemplateBucketArns", template_bucket(account)),
+        ("CloudFormationRoleName", cloudformation_role.to_owned()),
+        ("PermissionsBoundaryArn", BOUNDARY.to_owned()),
+    ]
+}
+
+fn clusters(account: &str) -> String {
+    format!("arn:aws:ecs:{TARGET_REGION}:{account}:cluster/test")
+}
+
+fn log_groups(account: &str) -> String {
+    format!("arn:aws:logs:{TARGET_REGION}:{account}:log-group:{LOG_GROUPS}")
+}
+
+fn published(account: &str) -> String {
+    format!("arn:aws:ssm:{TARGET_REGION}:{account}:parameter{PUBLISHED}")
+}
+
+fn stacks(account: &str) -> String {
+    format!("arn:aws:cloudformation:{TARGET_REGION}:{account}:stack/*/*")
+}
+
+fn template_bucket(account: &str) -> String {
+    format!("arn:aws:s3:::templates-{account}-{TARGET_REGION}")
 }
 
 /// Where this machine keeps its CA certificates in one file.
