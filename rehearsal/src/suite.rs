@@ -24,7 +24,9 @@ pub const TARGET_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-rollout"
 pub const EXTERNAL_ID: &str = "redbutton-test";
 /// The role that a preview assumes in the production account.
 pub const PREVIEW_ROLE: &str = "arn:aws:iam::222222222222:role/redbutton-preview";
-/// What that one's asks for.
+/// A role like it in the account of the services: tests make it, to see a preview and what comes of it.
+pub const TEST_PREVIEW_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-preview";
+/// What their trust policies ask for.
 pub const PREVIEW_EXTERNAL_ID: &str = "redbutton-preview";
 /// Names of the log groups whose lines a rollout may quote, in either account.
 pub const LOG_GROUPS: &str = "/ecs/*";
@@ -76,7 +78,10 @@ pub fn install(
             let mut parameters = own_account(tooling.id());
             parameters.extend([
                 ("TargetRoleArns", TARGET_ROLE.to_owned()),
-                ("PreviewRoleArns", PREVIEW_ROLE.to_owned()),
+                (
+                    "PreviewRoleArns",
+                    format!("{PREVIEW_ROLE},{TEST_PREVIEW_ROLE}"),
+                ),
                 ("LookEverySeconds", look_every.to_owned()),
                 ("CaBundleFile", ca_bundle.to_owned()),
             ]);

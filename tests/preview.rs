@@ -1,0 +1,4 @@
+//! production-preview: what it tells is what a rollout then does, and it changes nothing.
+
+mod job;
+mod shows;
