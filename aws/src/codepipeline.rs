@@ -1,4 +1,5 @@
-//! CodePipeline: answering a job, and its own record of an execution (CONTRACTS 3.2).
+//! CodePipeline: answering a job, and its own record of an execution (CONTRACTS 3.2): what it runs
+//! with, and what is under way.
 
 use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::types::{
@@ -6,6 +7,7 @@ use aws_sdk_codepipeline::types::{
 };
 use shared::job::JobId;
 use shared::job::answer::Answer;
+use shared::job::revision::{self, Revision};
 
 use crate::error::CallError;
 
@@ -127,4 +129,85 @@ pub async fn actions_underway(
         }
     }
     Ok(underway)
+}
+
+/// What an execution runs with: a revision of each source, in CodePipeline's order.
+pub async fn revisions(
+    client: &Client,
+    pipeline: &str,
+    execution: &str,
+) -> Result<Vec<Revision>, CallError> {
+    const OPERATION: &str = "codepipeline:GetPipelineExecution";
+    let answer = client
+        .get_pipeline_execution()
+        .pipeline_name(pipeline)
+        .pipeline_execution_id(execution)
+        .send()
+        .await
+        .map_err(|error| CallError::new(OPERATION, error))?;
+    let execution = answer
+        .pipeline_execution()
+        .ok_or_else(|| CallError::unusable(OPERATION, "the answer has no execution"))?;
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let revisions = execution.artifact_revisions().iter();
+    Ok(revisions
+        .map(|revision| Revision {
+            artifact: text(revision.name()),
+            id: text(revision.revision_id()),
+            summary: revision::message(revision.revision_summary().unwrap_or_default()),
+            url: text(revision.revision_url()),
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::replay::replay;
+    use serde_json::json;
+
+    const EXECUTION: &str = "22222222-abcd-1111-abcd-222222abcdef";
+
+    #[tokio::test]
+    async fn an_execution_says_which_commit_it_runs_with() {
+        let summary = r#"{"ProviderType":"GitHub","CommitMessage":"Serve more"}"#;
+        let revisions_there = json!([
+            {"name": "Source", "revisionId": "0a1b2c", "revisionSummary": summary,
+             "revisionUrl": "https://example.com/0a1b2c", "created": 1.7e9},
+            {"name": "Image", "revisionId": "sha256:0f"},
+        ]);
+        let there = json!({"pipelineName": "web", "pipelineExecutionId": EXECUTION,
+            "status": "InProgress", "artifactRevisions": revisions_there});
+        let (config, replay) = replay([
+            (200, json!({"pipelineExecution": there})),
+            (400, json!({"__type": "PipelineExecutionNotFoundException"})),
+            (200, json!({})),
+        ]);
+        let client = Client::new(&config);
+        let expected = [
+            (
+                "Source",
+                "0a1b2c",
+                "Serve more",
+                "https://example.com/0a1b2c",
+            ),
+            ("Image", "sha256:0f", "", ""),
+        ]
+        .map(|(artifact, id, summary, url)| Revision {
+            artifact: artifact.into(),
+            id: id.into(),
+            summary: summary.into(),
+            url: url.into(),
+        });
+        let read = async || revisions(&client, "web", EXECUTION).await;
+        assert_eq!(read().await.unwrap(), expected);
+        assert_eq!(read().await.unwrap_err().kind, Kind::Missing);
+        assert_eq!(
+            read().await.unwrap_err().message,
+            "the answer has no execution"
+        );
+        let asked = json!({"pipelineName": "web", "pipelineExecutionId": EXECUTION});
+        assert_eq!(replay.calls()[0], ("GetPipelineExecution".into(), asked));
+    }
 }

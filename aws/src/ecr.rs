@@ -1,4 +1,5 @@
-//! ECR: tags to digests, and the platform manifests of an index (CONTRACTS 3.5.29).
+//! ECR: tags to digests, whether an image is there, and the platform manifests of an index
+//! (CONTRACTS 3.5.29).
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::ImageIdentifier;
@@ -35,6 +36,34 @@ pub async fn resolve_tag(
             repository.name
         ),
     })
+}
+
+/// Whether a repository has an image of this digest. A repository that is not there is an error of
+/// kind Missing.
+pub async fn has_image(
+    client: &Client,
+    repository: &EcrRepository,
+    digest: &Digest,
+) -> Result<bool, CallError> {
+    let answer = client
+        .describe_images()
+        .registry_id(repository.account.as_str())
+        .repository_name(&repository.name)
+        .image_ids(
+            ImageIdentifier::builder()
+                .image_digest(digest.as_str())
+                .build(),
+        )
+        .send()
+        .await;
+    match answer.map_err(|error| CallError::new("ecr:DescribeImages", error)) {
+        Ok(answer) => {
+            let mut images = answer.image_details().iter();
+            Ok(images.any(|image| image.image_digest() == Some(digest.as_str())))
+        }
+        Err(error) if error.code == "ImageNotFoundException" => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// The digests of the platform manifests in an index; empty when the image is no index.
@@ -76,4 +105,45 @@ pub async fn platforms(
     Ok(manifests
         .filter_map(|child| Some(child.get("digest")?.as_str()?.to_owned()))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::replay;
+    use serde_json::{Value, json};
+    use shared::names::{Account, Region};
+
+    #[tokio::test]
+    async fn an_image_is_there_or_is_not_but_a_repository_has_to_be() {
+        let digest = format!("sha256:{}", "0f".repeat(32));
+        let refused = |code: &str| (400, json!({"__type": code, "message": "why"}));
+        let there = json!([{"imageDigest": digest, "repositoryName": "team/web"}]);
+        let images = |images: Value| (200, json!({"imageDetails": images}));
+        let (config, replay) = replay([
+            images(there),
+            refused("ImageNotFoundException"),
+            images(json!([])),
+            refused("RepositoryNotFoundException"),
+        ]);
+        let client = Client::new(&config);
+        let repository = EcrRepository {
+            account: Account::parse("111111111111").unwrap(),
+            region: Region::parse("us-east-1").unwrap(),
+            name: "team/web".into(),
+        };
+        let wanted = Digest::parse(&digest).unwrap();
+        for expected in [true, false, false] {
+            let found = has_image(&client, &repository, &wanted).await;
+            assert_eq!(found.unwrap(), expected);
+        }
+        let error = has_image(&client, &repository, &wanted).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.code.as_str()),
+            (Kind::Missing, "RepositoryNotFoundException")
+        );
+        let asked = json!({"registryId": "111111111111", "repositoryName": "team/web",
+            "imageIds": [{"imageDigest": digest}]});
+        assert_eq!(replay.calls()[0], ("DescribeImages".into(), asked));
+    }
 }

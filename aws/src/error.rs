@@ -148,7 +148,7 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         "AllAccessDisabled",
         "403",
     ];
-    const MISSING: [&str; 14] = [
+    const MISSING: [&str; 15] = [
         "NoSuchKey",
         "NoSuchBucket",
         "NoSuchVersion",
@@ -160,9 +160,11 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         "ImageNotFoundException",
         "PipelineNotFoundException",
         "PipelineExecutionNotFoundException",
-        // CloudWatch Logs and SSM.
+        // CloudWatch Logs, Secrets Manager and SSM.
         "ResourceNotFoundException",
         "ParameterNotFound",
+        // IAM.
+        "NoSuchEntity",
         // CloudFormation; of a missing stack it has only words, see `cloudformation::failed`.
         "ChangeSetNotFound",
     ];
@@ -225,6 +227,7 @@ mod tests {
             ),
             (Some(404), "NoSuchKey", "", Kind::Missing),
             (Some(400), "ParameterNotFound", "", Kind::Missing),
+            (Some(404), "NoSuchEntity", "", Kind::Missing),
             (Some(400), "ThrottlingException", "", Kind::Throttled),
             (Some(503), "SlowDown", "", Kind::Throttled),
             (Some(400), "Throttling", "Rate exceeded", Kind::Throttled),

@@ -9,20 +9,24 @@
 //! - [`error`]: what a failed call means for the caller
 //! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`cloudformation`], [`ssm`], [`logs`]:
 //!   the calls
+//! - [`iam`], [`secrets`], [`cloudwatch`]: the calls that only look before the first write
 //! - [`log`]: our own log, JSON lines, with the credentials' paths closed
 
 pub mod clients;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod codepipeline;
 pub mod ecr;
 pub mod ecs;
 pub mod error;
+pub mod iam;
 pub mod job;
 pub mod log;
 pub mod logs;
 #[cfg(test)]
 mod replay;
 pub mod s3;
+pub mod secrets;
 pub mod ssm;
 pub mod sts;
 pub mod time;

@@ -1,4 +1,4 @@
-//! CloudWatch Logs: the last lines that a container wrote.
+//! CloudWatch Logs: the last lines that a container wrote, and whether it has where to write.
 
 pub use aws_sdk_cloudwatchlogs::Client;
 
@@ -43,6 +43,23 @@ pub async fn last_lines(
         token = before;
     }
     Ok(Vec::new())
+}
+
+/// Whether there is a log group of exactly this name.
+pub async fn has_group(client: &Client, name: &str) -> Result<bool, CallError> {
+    let mut pages = client
+        .describe_log_groups()
+        .log_group_name_prefix(name)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| CallError::new("logs:DescribeLogGroups", error))?;
+        let mut groups = page.log_groups().iter();
+        if groups.any(|group| group.log_group_name() == Some(name)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -94,5 +111,28 @@ mod tests {
             *body,
             json!({"logGroupName": "/ecs/web", "logStreamName": "web/app/1", "limit": 20, "startFromHead": false})
         );
+    }
+
+    #[tokio::test]
+    async fn a_group_is_there_by_its_whole_name() {
+        let page = |names: &[&str], next: Option<&str>| {
+            let groups = names.iter().map(|name| json!({"logGroupName": name}));
+            let groups: Vec<_> = groups.collect();
+            (200, json!({"logGroups": groups, "nextToken": next}))
+        };
+        let (config, replay) = replay([
+            page(&["/ecs/web-1"], Some("2")),
+            page(&["/ecs/web"], Some("3")),
+            page(&["/ecs/web-1", "/ecs/web/old"], None),
+            (400, json!({"__type": "AccessDeniedException"})),
+        ]);
+        let client = Client::new(&config);
+        assert!(has_group(&client, "/ecs/web").await.unwrap());
+        assert!(!has_group(&client, "/ecs/web").await.unwrap());
+        let error = has_group(&client, "/ecs/web").await.unwrap_err();
+        assert_eq!(error.kind, Kind::Denied);
+        let asked = json!({"logGroupNamePrefix": "/ecs/web"});
+        assert_eq!(replay.calls()[0], ("DescribeLogGroups".into(), asked));
+        assert_eq!(replay.calls()[1].1["nextToken"], "2");
     }
 }

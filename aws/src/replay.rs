@@ -24,8 +24,8 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Operation and body of each call so far. A form is read into an object of texts; what is
-    /// neither JSON nor a form is a text, and its operation is method and address.
+    /// Operation and body of each call so far. A form is read into an object of texts, CBOR as if it
+    /// were JSON; what is none of these is a text, and its operation is method and address.
     pub fn calls(&self) -> Vec<(String, Value)> {
         self.calls.lock().unwrap().clone()
     }
@@ -43,8 +43,13 @@ impl HttpConnector for Replay {
         self.headers.lock().unwrap().push(request.headers().clone());
         let (status, body) = self.answers.lock().unwrap().remove(0);
         let body = match body {
-            Value::String(text) => text,
-            json => json.to_string(),
+            Value::String(text) => text.into_bytes(),
+            value if speaks_cbor(&request) => {
+                let mut bytes = Vec::new();
+                ciborium::into_writer(&value, &mut bytes).unwrap();
+                bytes
+            }
+            json => json.to_string().into_bytes(),
         };
         HttpConnectorFuture::ready(Ok(HttpResponse::new(
             status.try_into().unwrap(),
@@ -59,6 +64,10 @@ fn read(request: &HttpRequest) -> (String, Value) {
         let operation = target.rsplit('.').next().unwrap().to_owned();
         return (operation, serde_json::from_slice(body).unwrap());
     }
+    if speaks_cbor(request) {
+        let operation = request.uri().rsplit('/').next().unwrap().to_owned();
+        return (operation, ciborium::from_reader(body).unwrap());
+    }
     let text = String::from_utf8_lossy(body).into_owned();
     if text.starts_with("Action=") {
         let form = form(&text);
@@ -70,6 +79,10 @@ fn read(request: &HttpRequest) -> (String, Value) {
     (operation, Value::String(text))
 }
 
+fn speaks_cbor(request: &HttpRequest) -> bool {
+    request.headers().get("smithy-protocol") == Some("rpc-v2-cbor")
+}
+
 fn form(text: &str) -> Map<String, Value> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
     let pairs = text.split('&').map(|pair| pair.split_once('=').unwrap());
@@ -78,8 +91,8 @@ fn form(text: &str) -> Map<String, Value> {
         .collect()
 }
 
-/// A configuration whose clients get these answers, each a status and a body (JSON, or a string for
-/// any other text), in this order.
+/// A configuration whose clients get these answers, each a status and a body (JSON, which a
+/// service that speaks CBOR gets as that, or a string for any other text), in this order.
 pub fn replay(answers: impl IntoIterator<Item = (u16, Value)>) -> (SdkConfig, Replay) {
     let replay = Replay {
         answers: Arc::new(Mutex::new(answers.into_iter().collect())),

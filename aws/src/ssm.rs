@@ -1,4 +1,8 @@
-//! SSM: parameters that name the image that serves.
+//! SSM: parameters that name the image that serves, and whether those are there that a task reads.
+
+use std::collections::HashSet;
+
+use aws_sdk_ssm::types::ParameterStringFilter;
 
 pub use aws_sdk_ssm::Client;
 
@@ -48,6 +52,35 @@ pub async fn put(client: &Client, name: &str, value: &str) -> Result<(), CallErr
         .map_err(|error| CallError::new("ssm:PutParameter", error))
 }
 
+/// What one call of [`described`] takes.
+const NAMES: usize = 50;
+
+/// Which of these parameters are there, each once and in the order of `names`: names, not ARNs. No
+/// value is read.
+pub async fn described(client: &Client, names: &[String]) -> Result<Vec<String>, CallError> {
+    const OPERATION: &str = "ssm:DescribeParameters";
+    let mut found = HashSet::new();
+    for names in names.chunks(NAMES) {
+        let named = ParameterStringFilter::builder()
+            .key("Name")
+            .option("Equals")
+            .set_values(Some(names.to_vec()))
+            .build()
+            .map_err(|error| CallError::unusable(OPERATION, error.to_string()))?;
+        let mut pages = client
+            .describe_parameters()
+            .parameter_filters(named)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::new(OPERATION, error))?;
+            let parameters = page.parameters.unwrap_or_default().into_iter();
+            found.extend(parameters.filter_map(|parameter| parameter.name));
+        }
+    }
+    Ok(names.iter().filter_map(|name| found.take(name)).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +112,34 @@ mod tests {
             *body,
             json!({"Name": "/redbutton/web", "Value": "r/web:2", "Overwrite": true})
         );
+    }
+
+    #[tokio::test]
+    async fn parameters_are_there_without_their_values() {
+        let stored = |name: &str| json!({"Name": name, "Type": "SecureString", "Version": 1});
+        let (config, replay) = replay([
+            // A page may be empty and not be the last.
+            (200, json!({"Parameters": [], "NextToken": "2"})),
+            (200, json!({"Parameters": [stored("/web/1")]})),
+            (
+                200,
+                json!({"Parameters": [stored("/web/50"), stored("/other")]}),
+            ),
+            (400, json!({"__type": "AccessDeniedException"})),
+        ]);
+        let client = Client::new(&config);
+        let mut names: Vec<String> = (1..=50).map(|number| format!("/web/{number}")).collect();
+        names.insert(0, "/web/50".into());
+        let there = described(&client, &names).await.unwrap();
+        assert_eq!(there, ["/web/50", "/web/1"]);
+        let calls = replay.calls();
+        let asked = |names: &[String]| json!({"ParameterFilters": [{"Key": "Name", "Option": "Equals", "Values": names}]});
+        let (first, last) = names.split_at(50);
+        assert_eq!(calls[0], ("DescribeParameters".into(), asked(first)));
+        assert_eq!(calls[1].1["NextToken"], "2");
+        assert_eq!(calls[2].1, asked(last));
+        let error = described(&client, last).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Denied);
+        assert!(described(&client, &[]).await.unwrap().is_empty());
     }
 }

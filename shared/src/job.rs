@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod credentials;
+pub mod revision;
 pub mod token;
 
 use serde::Deserialize;

@@ -1,5 +1,6 @@
 //! What is found before the first write: all of it at once, each with what to change or to allow.
 
+pub mod access;
 mod times;
 
 pub use times::times;

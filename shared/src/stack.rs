@@ -143,6 +143,8 @@ pub struct Change {
     /// What becomes of the old resource: `Delete`, `Retain`, `Snapshot`, `ReplaceAndDelete`,
     /// `ReplaceAndRetain`, `ReplaceAndSnapshot`; empty when not told.
     pub policy: String,
+    /// What a `Modify` changes, each once: names of properties, or `Tags`, `Metadata` and their like.
+    pub properties: Vec<String>,
     /// What asks for the replacement, such as `property Engine`.
     pub causes: Vec<String>,
     /// What it follows, such as `Service.Name`, when nothing asks for the replacement but that these

@@ -39,6 +39,21 @@ impl Target {
         aws_sdk_ssm::Client::new(&self.config)
     }
 
+    /// IAM in the target's account: it has one place in each partition, whatever the region.
+    pub fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&self.config)
+    }
+
+    /// Secrets Manager in the target's region and account.
+    pub fn secrets(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(&self.config)
+    }
+
+    /// CloudWatch in the target's region and account.
+    pub fn cloudwatch(&self) -> aws_sdk_cloudwatch::Client {
+        aws_sdk_cloudwatch::Client::new(&self.config)
+    }
+
     /// CloudFormation in the target's region and account.
     pub fn cloudformation(&self) -> aws_sdk_cloudformation::Client {
         aws_sdk_cloudformation::Client::new(&self.config)

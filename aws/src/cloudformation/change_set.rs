@@ -1,11 +1,13 @@
-//! Change sets: created, described, executed, deleted (CONTRACTS 3.6.6).
+//! Change sets: created, described, listed, executed, deleted (CONTRACTS 3.6.6).
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{Capability, ChangeSetType, Parameter, Tag};
 
 mod describe;
+mod list;
 
 pub use describe::describe;
+pub use list::{Listed, list};
 
 use super::failed;
 use super::template::Source;

@@ -10,6 +10,8 @@ use shared::rollout::seen::{
     Deployment, Event, Network, Placement, RolloutState, Service, Strategy,
 };
 
+mod settings;
+
 use super::count;
 use crate::error::{CallError, Kind};
 use crate::time::seconds;
@@ -119,6 +121,7 @@ fn read(service: &types::Service) -> Service {
         .tags()
         .iter()
         .find(|tag| tag.key() == Some("aws:cloudformation:stack-name"));
+    let placement = read_placement(service);
     Service {
         name: service.service_name().unwrap_or_default().to_owned(),
         status: service.status().unwrap_or_default().to_owned(),
@@ -138,7 +141,8 @@ fn read(service: &types::Service) -> Service {
             .map(|alarms| alarms.alarm_names().to_vec())
             .unwrap_or_default(),
         stack: stack.and_then(|tag| tag.value()).map(str::to_owned),
-        placement: read_placement(service),
+        settings: settings::read(service, &placement),
+        placement,
         deployments: service.deployments().iter().map(read_deployment).collect(),
         events: service
             .events()

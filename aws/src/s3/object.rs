@@ -1,7 +1,9 @@
-//! Whole objects that are written once and are small: templates, and what a stack was before.
+//! Whole objects that are small: templates and what a stack was before, which are written once, and
+//! reports, which the next one replaces.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ServerSideEncryption;
 
 use crate::error::{CallError, Kind};
 
@@ -40,6 +42,30 @@ pub async fn put_once(
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Puts an object, whether or not there is one. With a KMS key (its ARN, id or alias) it is encrypted
+/// with that, otherwise as the bucket says.
+pub async fn put(
+    client: &Client,
+    bucket: &str,
+    key: &str,
+    bytes: &[u8],
+    content_type: &str,
+    kms_key: Option<&str>,
+) -> Result<(), CallError> {
+    client
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .body(ByteStream::from(bytes.to_vec()))
+        .content_type(content_type)
+        .set_server_side_encryption(kms_key.map(|_| ServerSideEncryption::AwsKms))
+        .set_ssekms_key_id(kms_key.map(str::to_owned))
+        .send()
+        .await
+        .map(drop)
+        .map_err(|error| CallError::new("s3:PutObject", error))
 }
 
 /// An object of at most 4 MiB; none when the bucket has none of this key. (S3 says so only to those
@@ -110,6 +136,29 @@ mod tests {
                 assert_eq!(header("x-amz-expected-bucket-owner").as_deref(), owner);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn an_object_is_written_over_and_encrypted_as_it_is_asked_for() {
+        let arn = "arn:aws:kms:us-east-1:111111111111:key/0f";
+        for (kms_key, algorithm) in [(Some(arn), Some("aws:kms")), (None, None)] {
+            let (config, replay) = replay([(200, json!(""))]);
+            let client = Client::new(&config);
+            let key = "before/a/1.json";
+            let put = put(&client, "state", key, b"{}", "application/json", kms_key);
+            put.await.unwrap();
+            assert_eq!(replay.calls(), [(format!("PUT {ADDRESS}"), json!("{}"))]);
+            let header = |name| replay.header(0, name);
+            assert_eq!(header("content-type").as_deref(), Some("application/json"));
+            assert_eq!(header("x-amz-server-side-encryption").as_deref(), algorithm);
+            let id = header("x-amz-server-side-encryption-aws-kms-key-id");
+            assert_eq!(id.as_deref(), kms_key);
+            assert_eq!(header("if-none-match"), None);
+        }
+        let (config, _) = replay([refused(403, "AccessDenied")]);
+        let client = Client::new(&config);
+        let refusal = put(&client, "state", "a", b"", "text/plain", None).await;
+        assert_eq!(refusal.unwrap_err().kind, Kind::Denied);
     }
 
     #[tokio::test]

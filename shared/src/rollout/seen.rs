@@ -1,8 +1,10 @@
 //! What AWS says: services, deployments and tasks, with the fields that decisions need.
 
+pub mod settings;
 pub mod stack;
 
 use crate::error::Failure;
+use settings::Settings;
 use stack::StackSeen;
 
 /// A service, as `DescribeServices` has it.
@@ -28,6 +30,8 @@ pub struct Service {
     pub stack: Option<String>,
     /// Where its tasks run: a one-off task like it runs there, too.
     pub placement: Placement,
+    /// What no release changes.
+    pub settings: Settings,
     /// In ECS's order.
     pub deployments: Vec<Deployment>,
     /// Newest first, at most 100.

@@ -155,7 +155,12 @@ fn head(page: &DescribeChangeSetOutput) -> ChangeSet {
 fn read_change(change: &ResourceChange, path: &[String]) -> Change {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     let mut causes = Vec::new();
+    let mut properties = Vec::new();
     for target in change.details().iter().filter_map(|detail| detail.target()) {
+        let property = property(target);
+        if !property.is_empty() && !properties.contains(&property) {
+            properties.push(property);
+        }
         let cause = cause(target);
         if recreates(target) && !causes.contains(&cause) {
             causes.push(cause);
@@ -174,6 +179,7 @@ fn read_change(change: &ResourceChange, path: &[String]) -> Change {
         action: text(change.action().map(|action| action.as_str())),
         replacement: text(change.replacement().map(|replacement| replacement.as_str())),
         policy: text(change.policy_action().map(|policy| policy.as_str())),
+        properties,
         causes,
         follows: follows.unwrap_or_default(),
     }
@@ -202,6 +208,14 @@ fn recreates(target: &ResourceTargetDefinition) -> bool {
 fn cause(target: &ResourceTargetDefinition) -> String {
     match (target.attribute(), target.name()) {
         (Some(ResourceAttribute::Properties), Some(name)) => format!("property {name}"),
+        _ => property(target),
+    }
+}
+
+/// `Engine`, or `Tags` and its like.
+fn property(target: &ResourceTargetDefinition) -> String {
+    match (target.attribute(), target.name()) {
+        (Some(ResourceAttribute::Properties), Some(name)) => name.to_owned(),
         (attribute, _) => attribute
             .map(|attribute| attribute.as_str().to_owned())
             .unwrap_or_default(),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::replay::replay;
 use serde_json::{Value, json};
+use shared::rollout::seen::settings::Settings;
 
 async fn described(names: &[&str], answer: Value) -> (Vec<Result<Service, CallError>>, Value) {
     let (config, replay) = replay([(200, answer)]);
@@ -121,4 +122,65 @@ async fn a_service_says_where_its_tasks_run() {
         }),
     };
     assert_eq!(services.remove(0).unwrap().placement, expected);
+}
+
+#[tokio::test]
+async fn a_service_has_settings_that_no_release_changes() {
+    let arn = "arn:aws:ecs:us-east-1:333333333333:service/test/web";
+    let group = "arn:aws:elasticloadbalancing:us-east-1:333333333333:targetgroup/web/1";
+    let service = json!({
+        "serviceName": "web", "serviceArn": arn, "createdAt": 1.7e9, "platformVersion": "1.4.0",
+        "capacityProviderStrategy": [
+            {"capacityProvider": "FARGATE", "weight": 1, "base": 2},
+            {"capacityProvider": "FARGATE_SPOT", "weight": 4, "base": 0}],
+        "deploymentConfiguration": {
+            "minimumHealthyPercent": 50, "maximumPercent": 200,
+            "deploymentCircuitBreaker": {"enable": true, "rollback": false},
+            "alarms": {"alarmNames": ["errors"], "enable": false, "rollback": true}},
+        "networkConfiguration": {"awsvpcConfiguration": {
+            "subnets": ["subnet-2", "subnet-1"], "securityGroups": ["sg-2", "sg-1"]}},
+        "loadBalancers": [
+            {"targetGroupArn": group, "containerName": "web", "containerPort": 8080},
+            {"loadBalancerName": "old", "containerName": "web", "containerPort": 80}],
+        "deployments": [
+            {"id": "ecs-svc/1", "status": "ACTIVE", "serviceConnectConfiguration": {"enabled": false}},
+            {"id": "ecs-svc/2", "status": "PRIMARY", "serviceConnectConfiguration": {"enabled": true}}],
+    });
+    let (mut services, _) = described(&["web"], json!({"services": [service]})).await;
+    let service = services.remove(0).unwrap();
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let expected = Settings {
+        arn: arn.into(),
+        created: 1_700_000_000,
+        minimum_healthy: Some(50),
+        maximum: Some(200),
+        breaker: Some((true, false)),
+        alarms: texts(&["errors"]),
+        alarms_enabled: false,
+        launch: "capacity providers FARGATE:1 base 2, FARGATE_SPOT:4".into(),
+        platform: "1.4.0".into(),
+        network: Some(Network {
+            subnets: texts(&["subnet-1", "subnet-2"]),
+            security_groups: texts(&["sg-1", "sg-2"]),
+            public_ip: false,
+        }),
+        load_balancers: texts(&[&format!("{group} web:8080"), "old web:80"]),
+        service_connect: true,
+    };
+    assert_eq!(service.settings, expected);
+    assert!(service.alarms.is_empty());
+    // A one-off task like the service gets what the service has, in its order.
+    let network = service.placement.network.unwrap();
+    assert_eq!(network.subnets, ["subnet-2", "subnet-1"]);
+}
+
+#[tokio::test]
+async fn a_service_that_says_little_has_few_settings() {
+    let service = json!({"serviceName": "web", "launchType": "EC2"});
+    let (mut services, _) = described(&["web"], json!({"services": [service]})).await;
+    let expected = Settings {
+        launch: "EC2".into(),
+        ..Settings::default()
+    };
+    assert_eq!(services.remove(0).unwrap().settings, expected);
 }

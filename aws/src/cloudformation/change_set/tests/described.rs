@@ -174,6 +174,9 @@ async fn a_database_that_is_replaced_two_stacks_down_is_seen() {
         action: "Modify".into(),
         replacement: "True".into(),
         policy: "ReplaceAndDelete".into(),
+        properties: ["Engine", "Port", "MonitoringInterval", "Tags"]
+            .map(str::to_owned)
+            .to_vec(),
         causes: vec![
             "property Engine".into(),
             "property Port".into(),
@@ -183,6 +186,7 @@ async fn a_database_that_is_replaced_two_stacks_down_is_seen() {
     };
     assert_eq!(found.changes[5], expected);
     assert_eq!(found.changes[1].replacement, "");
+    assert!(found.changes[1].properties.is_empty());
     let asked: Vec<_> = bodies
         .iter()
         .map(|body| {
