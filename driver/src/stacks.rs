@@ -1,8 +1,8 @@
 //! Stack targets before anything begins: what is there, what is sent, what would change, and whether
 //! it may (CONTRACTS 3.6).
 //!
-//! [`mod@read`] looks and finds what is wrong, like the other targets' checks; [`mod@create`] makes the
-//! change sets, which change nothing yet, and holds them against the guard; [`mod@kept`] has what the
+//! `read` looks and finds what is wrong, like the other targets' checks; `create` makes the
+//! change sets, which change nothing yet, and holds them against the guard; `kept` has what the
 //! way back needs.
 
 mod begun;
@@ -72,6 +72,24 @@ impl Planned {
             &given,
             may_go_back,
         )
+    }
+
+    /// The target's place.
+    pub(crate) fn place(&self) -> usize {
+        self.n
+    }
+
+    /// Parameters that receive images, with those.
+    pub(crate) fn images(&self) -> impl Iterator<Item = (&str, &Image)> {
+        let images = self.images.iter();
+        images.map(|(parameter, image)| (parameter.as_str(), image))
+    }
+
+    /// The new template, when there is one.
+    pub(crate) fn template_text(&self) -> Option<&str> {
+        self.template
+            .as_ref()
+            .map(|template| template.text.as_str())
     }
 
     /// Images without a digest that ECR can tell.

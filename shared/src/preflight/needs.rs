@@ -72,6 +72,16 @@ impl Needed {
 }
 
 impl Need {
+    /// Whether it is a public parameter or a reference to a secret, which are in no list and not
+    /// the account's own (SSM guide, "Working with public parameters", "Referencing AWS Secrets
+    /// Manager secrets from Parameter Store parameters").
+    pub(super) fn is_kept_by_aws(&self) -> bool {
+        match self {
+            Self::Parameter { names, .. } => names.iter().any(|name| name.starts_with("/aws/")),
+            _ => false,
+        }
+    }
+
     /// Why it cannot be looked at with what reaches the target, if it cannot.
     pub fn unseen(&self, account: &Account, region: &Region) -> Option<String> {
         let elsewhere = |text: &str| {
@@ -84,9 +94,7 @@ impl Need {
         };
         match self {
             Self::Role { id } | Self::Secret { id } => elsewhere(id),
-            // Public parameters and references to secrets are in no list (SSM guide, "Working with
-            // public parameters", "Referencing Secrets Manager secrets").
-            Self::Parameter { names, .. } if names.iter().any(|name| name.starts_with("/aws/")) => {
+            Self::Parameter { .. } if self.is_kept_by_aws() => {
                 Some("AWS keeps it and lists it nowhere".to_owned())
             }
             Self::Parameter { arn, .. } => elsewhere(arn),

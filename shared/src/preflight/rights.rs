@@ -40,6 +40,7 @@ impl Need {
                     resources: vec![arn],
                 })
             }
+            Self::Parameter { .. } if self.is_kept_by_aws() => None,
             Self::Parameter { arn, .. } => Some(Access {
                 action: "ssm:GetParameters",
                 resources: vec![arn.clone()],
@@ -213,6 +214,17 @@ mod tests {
             let in_s3 = matches!(needed.need, Need::EnvironmentFile { .. });
             assert_eq!(otherwise.is_some(), in_s3, "{needed:?}");
         }
+    }
+
+    #[test]
+    fn what_aws_keeps_has_no_arn_of_the_accounts_own() {
+        let (account, region) = place();
+        let image = "/aws/service/ecs/optimized-ami/amazon-linux-2023/recommended";
+        let need = Need::Parameter {
+            arn: format!("arn:aws:ssm:ap-southeast-2:333333333333:parameter{image}"),
+            names: vec![image.into()],
+        };
+        assert_eq!(need.access(&account, &region, true), None);
     }
 
     // rules: 3.5.22
