@@ -7,9 +7,11 @@
 //! - [`request`]: what is asked for, and the files that it takes; [`artifacts`]: where those are
 //! - [`decide`]: the request and what AWS says → what to do next (pure)
 //! - [`check`]: everything that is read and checked before the first write, for all targets
+//! - [`mod@preflight`]: what is around the targets in their accounts, and whether it may be used
 //! - [`prepare`]: what an attempt begins with: change sets made, each definition registered once
 //! - [`sight`] looks, [`mod@advance`] goes as far as one look can, by what the engine asks for
 //! - [`publish`]: writes down what serves
+//! - [`preflight`]: what is around the targets, and who may use it
 //! - [`live`]: the live state that a preview's fingerprint is taken of
 
 pub mod advance;
@@ -18,6 +20,7 @@ pub mod check;
 pub mod decide;
 pub mod findings;
 pub mod live;
+pub mod preflight;
 pub mod prepare;
 pub mod publish;
 pub mod request;

@@ -1,9 +1,9 @@
 //! Stack targets before anything begins: what is there, what is sent, what would change, and whether
 //! it may (CONTRACTS 3.6).
 //!
-//! [`mod@read`] looks and finds what is wrong, like the other targets' checks; [`mod@create`] makes the
-//! change sets, which change nothing yet, and holds them against the guard; [`mod@kept`] has what the
-//! way back needs. [`mod@propose`] makes a change set only to read it, and throws it away.
+//! `read` looks and finds what is wrong, like the other targets' checks; `create` makes the
+//! change sets, which change nothing yet, and holds them against the guard; `kept` has what the
+//! way back needs. `propose` makes a change set only to read it, and throws it away.
 
 mod begun;
 mod create;
@@ -88,6 +88,13 @@ impl Planned {
                 image,
             )
         })
+    }
+
+    /// The new template, when there is one.
+    pub(crate) fn template_text(&self) -> Option<&str> {
+        self.template
+            .as_ref()
+            .map(|template| template.text.as_str())
     }
 
     /// Images without a digest that ECR can tell.

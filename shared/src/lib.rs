@@ -9,6 +9,7 @@
 //! - [`rollout_file`]: what people write: parameters, targets, images
 //! - [`task_definition`]: raw JSON: edit, hash, what points elsewhere
 //! - [`preflight`]: findings before a write
+//! - [`preview`]: what a rollout would change, for whoever approves it
 //! - [`stack`]: CloudFormation: what is sent, what would change, and whether it may
 //! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
 //! - [`preview`]: what a rollout would change, for whoever approves it

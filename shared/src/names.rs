@@ -29,6 +29,16 @@ impl Region {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The partition that its ARNs begin with, as far as the region's name tells: `aws`, `aws-cn`,
+    /// `aws-us-gov`.
+    pub fn partition(&self) -> &'static str {
+        match self.0.split('-').take(2).collect::<Vec<_>>().as_slice() {
+            ["cn", _] => "aws-cn",
+            ["us", "gov"] => "aws-us-gov",
+            _ => "aws",
+        }
+    }
 }
 
 /// An account id: twelve digits.
@@ -197,6 +207,17 @@ mod tests {
         }
         assert!(Digest::parse(&format!("sha256:{}", "a".repeat(64))).is_some());
         assert!(Digest::parse(&format!("sha256:{}", "A".repeat(64))).is_none());
+    }
+
+    #[test]
+    fn a_region_knows_its_partition() {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("cn-north-1", "aws-cn"),
+        ] {
+            assert_eq!(Region::parse(region).unwrap().partition(), partition);
+        }
     }
 
     #[test]

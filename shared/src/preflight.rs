@@ -1,7 +1,15 @@
 //! What is found before the first write: all of it at once, each with what to change or to allow.
+//!
+//! Here is what the target itself shows. What is around it, such as roles and secrets: what is needed
+//! ([`needs`]), what AWS says about it ([`access`]), whether it is there ([`verdict`]) and whether it may
+//! be used ([`rights`]); what does not fit in any account ([`limits`]).
 
 pub mod access;
+pub mod limits;
+pub mod needs;
+pub mod rights;
 mod times;
+pub mod verdict;
 
 pub use times::times;
 

@@ -12,7 +12,7 @@ use aws::{cloudwatch, codepipeline, ecr};
 use driver::artifacts::Artifacts;
 use driver::check::{Checked, Checking, check};
 use driver::request::Request;
-use driver::{Purpose, Work, live, stacks};
+use driver::{Purpose, Work, live, preflight, stacks};
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
 use shared::job::Job;
@@ -59,10 +59,7 @@ pub async fn handle(
     let proposals = stacks::propose(&work, &state, &checked.stacks).await?;
     let (live, preflight, last_changes, sources, tags) = futures_util::join!(
         live::live(&work, &checked.seen),
-        async {
-            let _ = &deployers;
-            Vec::new()
-        },
+        preflight::preflight(&work, &checked, &deployers),
         live::last_changes(&work),
         sources(&clients, &request),
         tags(&work, &checked),

@@ -1,0 +1,187 @@
+//! Whether what is needed is there: refused, not provable, or well. Each finding says what to change.
+
+use super::access::Found;
+use super::needs::{Need, Needed};
+use crate::names::Arn;
+use crate::preview::Finding;
+
+/// A role that tasks or CloudFormation are handed: `found` is the ARN of the role of this name.
+pub fn role(needed: &Needed, found: Option<&str>) -> Option<Finding> {
+    let Need::Role { id } = &needed.need else {
+        return None;
+    };
+    match found {
+        None => Some(missing(needed, "create it, or correct its name")),
+        Some(found) if found != id && Arn::parse(id).is_some() => Some(Finding::Refused(format!(
+            "{} does not exist; the role of this name is {found}: write that one",
+            needed.what()
+        ))),
+        Some(_) => None,
+    }
+}
+
+/// A secret.
+pub fn secret(needed: &Needed, found: Found) -> Option<Finding> {
+    match found {
+        Found::There => None,
+        Found::Missing => Some(missing(
+            needed,
+            "create it, or correct its ARN (a secret that is made again has another one)",
+        )),
+        Found::Deleted => Some(Finding::Refused(format!(
+            "{} is scheduled for deletion and cannot be read: restore it, or name another one",
+            needed.what()
+        ))),
+    }
+}
+
+/// A parameter, a log group or an image.
+pub fn thing(needed: &Needed, there: bool) -> Option<Finding> {
+    let fix = match &needed.need {
+        Need::Parameter { .. } => "create it, or correct its name",
+        Need::LogGroup { create: true, .. } => return None,
+        Need::LogGroup { .. } => {
+            "create it, or write \"awslogs-create-group\": \"true\" into the log's options"
+        }
+        Need::Image(_) => {
+            "push it again, and see to it that the repository's lifecycle rules spare what is \
+             released"
+        }
+        Need::Role { .. } | Need::Secret { .. } | Need::EnvironmentFile { .. } => return None,
+    };
+    (!there).then(|| missing(needed, fix))
+}
+
+fn missing(needed: &Needed, fix: &str) -> Finding {
+    Finding::Refused(format!("{} does not exist: {fix}", needed.what()))
+}
+
+/// What cannot be looked at from here.
+pub fn unseen(needed: &Needed, why: &str) -> Finding {
+    Finding::NotProvable(format!(
+        "{} was not looked at, since {why}: that it is there and may be used is for you to know",
+        needed.what()
+    ))
+}
+
+/// Things that could not be looked at, all of them for the same failure.
+pub fn unanswered(things: &[String], failure: &str) -> Finding {
+    Finding::NotProvable(format!("{} {failure}", listed(things)))
+}
+
+/// The first three, and how many more.
+fn listed(things: &[String]) -> String {
+    match things {
+        [first, second, third, rest @ ..] if rest.len() > 1 => {
+            format!("{first}, {second}, {third} and {} more", rest.len())
+        }
+        _ => things.join(", "),
+    }
+}
+
+impl Need {
+    /// Whether ECS refuses a task definition that needs it and names no execution role.
+    fn takes_execution_role(&self, fargate: bool) -> bool {
+        match self {
+            Self::Secret { .. } | Self::Parameter { .. } | Self::EnvironmentFile { .. } => true,
+            Self::LogGroup { .. } => fargate,
+            Self::Image(image) => fargate && image.ecr().is_some(),
+            Self::Role { .. } => false,
+        }
+    }
+}
+
+/// A task definition without an execution role, though it has needs that only such a role can meet.
+pub fn no_execution_role(needs: &[Needed], fargate: bool) -> Option<Finding> {
+    let takes = needs
+        .iter()
+        .filter(|needed| needed.need.takes_execution_role(fargate));
+    let whats: Vec<String> = takes.map(Needed::what).collect();
+    (!whats.is_empty()).then(|| {
+        Finding::Refused(format!(
+            "executionRoleArn: is missing, and without it nobody can get {}; name the role that ECS \
+             acts with before a container starts",
+            listed(&whats)
+        ))
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::rollout_file::images::Image;
+
+    fn needed(need: Need) -> Needed {
+        let places = vec!["container \"web\", KEY".to_owned()];
+        Needed { need, places }
+    }
+
+    pub(in super::super) fn needs() -> Vec<Needed> {
+        let secret = "arn:aws:secretsmanager:ap-southeast-2:333333333333:secret:web-AbCdEf";
+        let image = "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com/web:2";
+        [
+            Need::Role {
+                id: "arn:aws:iam::333333333333:role/web".into(),
+            },
+            Need::Secret { id: secret.into() },
+            Need::Parameter {
+                arn: "arn:aws:ssm:ap-southeast-2:333333333333:parameter/web/key".into(),
+                names: vec!["/web/key".into()],
+            },
+            Need::LogGroup {
+                name: "/ecs/web".into(),
+                region: "ap-southeast-2".into(),
+                create: true,
+            },
+            Need::Image(Image::parse(image).unwrap()),
+            Need::EnvironmentFile {
+                arn: "arn:aws:s3:::bucket/web.env".into(),
+            },
+        ]
+        .map(needed)
+        .into()
+    }
+
+    pub(in super::super) fn text(finding: &Finding) -> String {
+        match finding {
+            Finding::Refused(text) => format!("refused: {text}"),
+            Finding::NotProvable(text) => format!("not provable: {text}"),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_says_what_to_do() {
+        let all = needs();
+        let mut open = all[3].clone();
+        if let Need::LogGroup { create, .. } = &mut open.need {
+            *create = false;
+        }
+        let findings = [
+            role(&all[0], None),
+            role(&all[0], Some("arn:aws:iam::333333333333:role/app/web")),
+            secret(&all[1], Found::Missing),
+            secret(&all[1], Found::Deleted),
+            thing(&all[2], false),
+            thing(&open, false),
+            thing(&all[4], false),
+            Some(unseen(&all[5], "it is in S3")),
+            Some(unanswered(
+                &["a", "b", "c", "d", "e"].map(str::to_owned),
+                "could not be looked at: throttled",
+            )),
+            no_execution_role(&all, true),
+        ];
+        let lines = findings
+            .iter()
+            .map(|finding| text(finding.as_ref().unwrap()));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
+        let well = [
+            role(&all[0], Some("arn:aws:iam::333333333333:role/web")),
+            secret(&all[1], Found::There),
+            thing(&all[2], true),
+            thing(&all[3], false),
+            no_execution_role(&all[3..5], false),
+        ];
+        assert_eq!(well, [const { None }; 5]);
+    }
+}
