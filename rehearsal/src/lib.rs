@@ -13,7 +13,8 @@
 //! In reading order: [`Rehearsal`] starts it all; [`tools`] installs what it runs; [`account`] calls
 //! AWS as somebody; [`proxy`] records the functions' calls and makes them fail; [`codepipeline`]
 //! gives jobs and takes answers; [`package`] and [`deploy`] bring the suite in; [`world`] is what
-//! there is to deploy to; [`local`] runs one function by hand.
+//! there is to deploy to; [`local`] runs one function by hand; [`say`] and [`interrupt`] are how a
+//! command talks and ends.
 //!
 //! Everything blocks: tests and commands call it from plain threads, while the proxy and the
 //! stand-in live on a runtime of the rehearsal's own.
@@ -36,9 +37,11 @@ pub mod account;
 pub mod codepipeline;
 pub mod deploy;
 pub mod docker;
+pub mod interrupt;
 pub mod local;
 pub mod package;
 pub mod proxy;
+pub mod say;
 pub mod suite;
 pub mod tools;
 pub mod workspace;

@@ -14,7 +14,7 @@ const EXIT_CODE: i32 = 130;
 
 /// Listens from now on to SIGINT and SIGTERM: the first asks for an end, the second is one. Commands
 /// that run meanwhile get Ctrl-C from the terminal, too, and end by themselves.
-pub(crate) fn listen() -> Result<()> {
+pub fn listen() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -40,12 +40,12 @@ pub(crate) fn listen() -> Result<()> {
 }
 
 /// Whether somebody asked for an end.
-pub(crate) fn asked() -> bool {
+pub fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)
 }
 
 /// An error when somebody asked for an end.
-pub(crate) fn check() -> Result<()> {
+pub fn check() -> Result<()> {
     ensure!(!asked(), "stopped by Ctrl-C; nothing is left running");
     Ok(())
 }
