@@ -38,6 +38,7 @@ pub mod deploy;
 pub mod docker;
 pub mod local;
 pub mod package;
+pub mod pipeline;
 pub mod proxy;
 pub mod suite;
 pub mod tools;
