@@ -40,6 +40,7 @@ pub mod docker;
 pub mod interrupt;
 pub mod local;
 pub mod package;
+pub mod pipeline;
 pub mod proxy;
 pub mod say;
 pub mod suite;
