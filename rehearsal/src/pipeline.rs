@@ -13,6 +13,7 @@ mod audience;
 mod definition;
 mod execution;
 mod inputs;
+mod template;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use audience::{Approval, Audience, Decision, Event, Problem, What};
 pub use definition::{Action, Definition, Kind, Mode, Stage, Store, Variable};
 pub use execution::{ActionRun, Execution, StageRun, Status};
 pub use inputs::{Inputs, Project};
+pub use template::{Choice, Deployed, PipelineTemplate};
 
 use crate::Rehearsal;
 

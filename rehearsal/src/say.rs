@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Error, Result};
 use crate::Progress;
+use anyhow::{Error, Result};
 
 /// Back to the line's begin, and clear it.
 const CLEAR: &str = "\r\x1b[K";

@@ -48,8 +48,6 @@ pub fn install(
     look_every: &str,
     progress: &Progress,
 ) -> Result<Suite> {
-    progress("building the functions");
-    let template = package(profile, &**progress)?;
     let tooling = rehearsal.tooling();
     let other = rehearsal.account(TARGET_ACCOUNT, TARGET_REGION);
     let clusters = |account: &str| format!("arn:aws:ecs:{TARGET_REGION}:{account}:cluster/test");
@@ -62,7 +60,6 @@ pub fn install(
     let template_bucket =
         |account: &str| format!("arn:aws:s3:::templates-{account}-{TARGET_REGION}");
 
-    progress("deploying template.yaml into account 111111111111, us-east-1");
     let own_clusters = clusters(tooling.id());
     let (own_log_groups, own_published) = (log_groups(tooling.id()), published(tooling.id()));
     let (own_stacks, own_template_bucket) = (stacks(tooling.id()), template_bucket(tooling.id()));
@@ -79,14 +76,8 @@ pub fn install(
         ),
         ("OwnAccountTemplateBucketArns", own_template_bucket.as_str()),
         ("LookEverySeconds", look_every),
-        ("CaBundleFile", ca_bundle()?),
     ];
-    let stack = Stack {
-        name: "redbutton",
-        template: &template,
-        parameters: &parameters,
-    };
-    deploy(rehearsal, &tooling, &stack, progress)?;
+    functions(rehearsal, profile, &parameters, progress)?;
 
     progress("deploying templates/roles.yaml into account 333333333333");
     let (roles, other_clusters) = (
@@ -122,6 +113,27 @@ pub fn install(
         own: tooling.in_region(TARGET_REGION),
         other,
     })
+}
+
+/// Builds the functions and deploys `template.yaml`, with these parameters, into the account that the
+/// pipeline is in.
+pub fn functions(
+    rehearsal: &Rehearsal,
+    profile: Profile,
+    parameters: &[(&str, &str)],
+    progress: &Progress,
+) -> Result<()> {
+    progress("building the functions");
+    let template = package(profile, &**progress)?;
+    progress("deploying template.yaml into account 111111111111, us-east-1");
+    let mut parameters = parameters.to_vec();
+    parameters.push(("CaBundleFile", ca_bundle()?));
+    let stack = Stack {
+        name: "redbutton",
+        template: &template,
+        parameters: &parameters,
+    };
+    deploy(rehearsal, &rehearsal.tooling(), &stack, progress).map(|_| ())
 }
 
 /// Where this machine keeps its CA certificates in one file.

@@ -5,6 +5,7 @@ use http::Method;
 use hyper::body::Bytes;
 
 use super::Account;
+use crate::AwsError;
 use crate::signed::{encode, form};
 use crate::wire::{Response, xml_texts};
 
@@ -28,6 +29,17 @@ impl Account {
             versions.into(),
         )?;
         Ok(())
+    }
+
+    /// Creates a bucket in this region, with versions, unless it is there and this account's.
+    pub fn ensure_bucket(&self, bucket: &str) -> Result<()> {
+        self.create_bucket(bucket).or_else(|error| {
+            let aws = error.downcast_ref::<AwsError>();
+            match aws.is_some_and(|aws| aws.code == "BucketAlreadyOwnedByYou") {
+                true => Ok(()),
+                false => Err(error),
+            }
+        })
     }
 
     /// Writes an object; `headers` are such as `x-amz-server-side-encryption`. Returns its version.

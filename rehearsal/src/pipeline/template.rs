@@ -30,6 +30,19 @@ pub struct PipelineTemplate {
     template: Value,
 }
 
+/// How a template is deployed.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice<'a> {
+    /// The stack's name.
+    pub stack: &'a str,
+    /// The logical id of the pipeline to read back.
+    pub pipeline: &'a str,
+    /// Values for the template's parameters.
+    pub parameters: &'a BTreeMap<String, String>,
+    /// Logical ids of what is not to be deployed.
+    pub leave_out: &'a [String],
+}
+
 /// What a template was deployed as.
 #[derive(Debug)]
 pub struct Deployed {
@@ -92,7 +105,11 @@ impl PipelineTemplate {
                 let what = parameter["Description"].as_str().unwrap_or_default();
                 wrong.push(format!(
                     "the parameter {name} has no default: give {name}=… {}",
-                    if what.is_empty() { String::new() } else { format!("({})", what.trim()) }
+                    if what.is_empty() {
+                        String::new()
+                    } else {
+                        format!("({})", what.trim())
+                    }
                 ));
             }
         }
@@ -102,32 +119,35 @@ impl PipelineTemplate {
     /// What is wrong with the logical ids of `unwanted`.
     pub fn check_left_out(&self, unwanted: &[String]) -> Vec<String> {
         let resources = &self.template["Resources"];
-        let unknown = unwanted.iter().filter(|id| resources[id.as_str()].is_null());
+        let unknown = unwanted
+            .iter()
+            .filter(|id| resources[id.as_str()].is_null());
         unknown
             .map(|id| format!("the template has no resource {id:?} to leave out"))
             .collect()
     }
 
-    /// Deploys the template into `account` as the stack `name` without `unwanted`, and reads the
-    /// pipeline `logical` back.
+    /// Deploys the template into the account of the pipelines, and reads one of them back.
     pub fn deploy(
         &self,
         rehearsal: &Rehearsal,
-        account: &Account,
-        name: &str,
-        logical: &str,
-        parameters: &BTreeMap<String, String>,
-        unwanted: &[String],
+        choice: &Choice<'_>,
         progress: &Progress,
     ) -> Result<Deployed> {
+        let Choice {
+            stack: name,
+            pipeline: logical,
+            parameters,
+            leave_out,
+        } = *choice;
+        let account = &rehearsal.tooling();
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let known = known_types(rehearsal)?;
-        let rewritten = rewrite::rewrite(&self.template, &known, unwanted, folder);
+        let rewritten = rewrite::rewrite(&self.template, &known, leave_out, folder);
         let file = rehearsal.dir().join(format!("{name}.json"));
         let text = serde_json::to_string_pretty(&rewritten.template).context("write a template")?;
         fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
-        let parameters: Vec<(&str, &str)> =
-            parameters.iter().map(|(k, v)| (&**k, &**v)).collect();
+        let parameters: Vec<(&str, &str)> = parameters.iter().map(|(k, v)| (&**k, &**v)).collect();
         let made = Stack {
             name,
             template: &file,
@@ -177,7 +197,10 @@ fn known_types(rehearsal: &Rehearsal) -> Result<BTreeSet<String>> {
         .output()
         .context("ask the emulator for its types")?;
     let said = String::from_utf8_lossy(&listed.stderr);
-    ensure!(listed.status.success(), "ask the emulator for its types: {said}");
+    ensure!(
+        listed.status.success(),
+        "ask the emulator for its types: {said}"
+    );
     let known = String::from_utf8_lossy(&listed.stdout);
     Ok(known.lines().map(str::to_owned).collect())
 }

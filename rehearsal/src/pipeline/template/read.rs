@@ -64,9 +64,9 @@ fn long_form(tagged: TaggedValue) -> Result<Value> {
     let (function, value) = match (name, value) {
         ("Ref" | "Condition", value) => (name.to_owned(), value),
         ("GetAtt", Value::String(text)) => {
-            let (resource, attribute) = text.split_once('.').with_context(|| {
-                format!("!GetAtt {text}: write `!GetAtt Resource.Attribute`")
-            })?;
+            let (resource, attribute) = text
+                .split_once('.')
+                .with_context(|| format!("!GetAtt {text}: write `!GetAtt Resource.Attribute`"))?;
             let parts = vec![Value::from(resource), Value::from(attribute)];
             ("Fn::GetAtt".to_owned(), parts.into())
         }

@@ -90,7 +90,10 @@ impl Places<'_> {
 
     /// Nothing waits for what is not made.
     fn without_dependencies(&self, fields: &mut Map<String, Value>) {
-        let gone = |name: &Value| name.as_str().is_some_and(|name| self.gone.contains_key(name));
+        let gone = |name: &Value| {
+            name.as_str()
+                .is_some_and(|name| self.gone.contains_key(name))
+        };
         let drop = match fields.get_mut("DependsOn") {
             Some(Value::Array(names)) => {
                 names.retain(|name| !gone(name));
@@ -187,6 +190,9 @@ mod tests {
         ] {
             assert_eq!(places.substituted(text, &[]), expected);
         }
-        assert_eq!(places.substituted("${Hook}", &["Hook".to_owned()]), "${Hook}");
+        assert_eq!(
+            places.substituted("${Hook}", &["Hook".to_owned()]),
+            "${Hook}"
+        );
     }
 }
