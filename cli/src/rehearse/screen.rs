@@ -174,15 +174,17 @@ impl Screen {
         }
     }
 
-    /// Somebody else's words, with their own lines.
+    /// Somebody else's words, with their own lines and their margins.
     fn quote(&self, text: &str) -> Vec<String> {
         let bar = self.paint.faint("│");
         let lines = text.lines().flat_map(|line| {
-            let line = wrapped(line, "", "", COLUMNS - 6);
-            line.lines().map(str::to_owned).collect::<Vec<_>>()
+            let line = plain(line);
+            let margin = &line[..line.len() - line.trim_start().len()];
+            let wrapped = wrapped(&line, margin, margin, COLUMNS - 6);
+            wrapped.lines().map(str::to_owned).collect::<Vec<_>>()
         });
         lines
-            .map(|line| format!("    {bar} {}", plain(&line)))
+            .map(|line| format!("    {bar} {line}").trim_end().to_owned())
             .collect()
     }
 
