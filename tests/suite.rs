@@ -18,6 +18,7 @@ mod faults;
 mod jobs;
 mod local;
 mod package;
+mod redbutton;
 mod refusals;
 mod rollouts;
 mod secrets;
