@@ -19,6 +19,7 @@ mod jobs;
 mod local;
 mod package;
 mod refusals;
+mod rehearse;
 mod rollouts;
 mod secrets;
 mod several;
