@@ -20,6 +20,7 @@ mod local;
 mod package;
 mod redbutton;
 mod refusals;
+mod rehearse;
 mod rollouts;
 mod secrets;
 mod several;

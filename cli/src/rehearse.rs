@@ -91,7 +91,7 @@ fn rehearse(options: &Options) -> Result<bool> {
     let watcher = Arc::new(Watcher::new(voice, Answers::read(&options.approve)));
     let mut stage = Stage::set(options, &order)?;
     let definition = &stage.deployed.definition;
-    wrong_use(check::check(definition, options))?;
+    wrong_use(check::check(definition, &order.inputs, options))?;
     watcher.say(&plan::plan(&stage.deployed, options, paint));
     if options.dry_run {
         return Ok(true);

@@ -1,6 +1,6 @@
 //! What became of an execution.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -72,6 +72,21 @@ pub struct StageRun {
     pub attempts: u32,
     /// Its actions in the order of their starts, one of each attempt.
     pub actions: Vec<ActionRun>,
+}
+
+impl StageRun {
+    /// The actions whose last run succeeded.
+    pub(super) fn succeeded(&self) -> BTreeSet<String> {
+        let mut succeeded = BTreeSet::new();
+        for action in &self.actions {
+            if action.status == Status::Succeeded {
+                succeeded.insert(action.name.clone());
+            } else {
+                succeeded.remove(&action.name);
+            }
+        }
+        succeeded
+    }
 }
 
 /// An action of an execution.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rehearsal::deploy::{Stack, deploy};
+use rehearsal::pipeline::zip_of_folder;
 use rehearsal::{Account, Progress, Rehearsal, world as aws};
 
 use super::{Step, Thing, World};
@@ -84,7 +85,11 @@ fn image(
 }
 
 fn object(account: &Account, bucket: &str, key: &str, from: &Path) -> Result<()> {
-    let content = fs::read(from).with_context(|| format!("read {}", from.display()))?;
+    let content = if from.is_dir() {
+        zip_of_folder(from)?
+    } else {
+        fs::read(from).with_context(|| format!("read {}", from.display()))?
+    };
     account.ensure_bucket(bucket)?;
     account.put_object(bucket, key, &[], content).map(|_| ())
 }
