@@ -54,12 +54,17 @@ pub(super) fn run(
         if options.json {
             watcher.data(json_line(&outcome(execution, open.as_ref())));
         } else {
-            watcher.say(&conclusion(execution, open.as_ref(), paint));
+            let called = watcher.called(&execution.id);
+            watcher.say(&conclusion(execution, &called, open.as_ref(), paint));
         }
     }
     let out = plan::left_out(&stage.deployed).len();
     if out > 0 {
-        watcher.say(&format!("Not rehearsed: {out} (see above)."));
+        let things = if out == 1 { "thing" } else { "things" };
+        watcher.say(&format!("Not rehearsed: {out} {things}, named above."));
+    }
+    if !good {
+        watcher.say(&stage.logs());
     }
     Ok(good)
 }
@@ -111,21 +116,25 @@ fn wait(pipeline: &Pipeline, id: &str, all: &[String], watcher: &Watcher) -> Res
 }
 
 /// Where it stopped, and why.
-fn conclusion(execution: &Execution, open: Option<&Approval>, paint: Paint) -> String {
-    let id = &execution.id;
+fn conclusion(
+    execution: &Execution,
+    called: &str,
+    open: Option<&Approval>,
+    paint: Paint,
+) -> String {
     let status = paint.status(execution.status);
-    if let Some(open) = open.filter(|open| open.execution == *id) {
+    if let Some(open) = open.filter(|open| open.execution == execution.id) {
         let text = format!(
-            "it waits for the approval {0}/{1}, and nobody is here to decide: run it on a terminal, \
+            "execution {called} waits for the approval {0}/{1}, and nobody is here to decide: run it on a terminal, \
              or add --approve {1} (or all, or none)",
             open.stage, open.action
         );
         return wrapped(&text, &format!("\n{status}: "), "  ", COLUMNS);
     }
     match stopped_at(execution) {
-        None => format!("\n{status}: execution {id}"),
+        None => format!("\n{status}: execution {called}"),
         Some((place, why)) => {
-            let text = format!("execution {id} ended in {place}: {why}");
+            let text = format!("execution {called} ended in {place}: {why}");
             wrapped(&text, &format!("\n{status}: "), "  ", COLUMNS)
         }
     }
@@ -204,11 +213,11 @@ mod tests {
     #[test]
     fn the_last_line_says_where_it_ended_and_why() {
         assert_eq!(
-            conclusion(&execution(Status::Failed), None, Paint(false)),
+            conclusion(&execution(Status::Failed), "3f2b", None, Paint(false)),
             "\nFailed: execution 3f2b ended in Test/RollOut: the first cause"
         );
         assert_eq!(
-            conclusion(&execution(Status::Succeeded), None, Paint(false)),
+            conclusion(&execution(Status::Succeeded), "3f2b", None, Paint(false)),
             "\nSucceeded: execution 3f2b"
         );
     }
@@ -225,7 +234,12 @@ mod tests {
             topic: None,
             token: String::new(),
         };
-        let text = conclusion(&execution(Status::Stopped), Some(&open), Paint(false));
+        let text = conclusion(
+            &execution(Status::Stopped),
+            "3f2b",
+            Some(&open),
+            Paint(false),
+        );
         assert!(text.contains("--approve Go"), "{text}");
         let told = outcome(&execution(Status::Stopped), Some(&open));
         assert_eq!(told["waitsFor"]["action"], "Go");

@@ -82,15 +82,23 @@ impl Screen {
             .collect()
     }
 
-    /// `[2] ` when there are several executions.
-    fn mark(&self, execution: &str) -> String {
+    /// What an execution is called here: its id, or `[2]` when there are several.
+    pub(super) fn called(&self, execution: &str) -> String {
         let Some(numbers) = &self.numbers else {
-            return String::new();
+            return execution.to_owned();
         };
         let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);
         let next = numbers.len() + 1;
         let number = *numbers.entry(execution.to_owned()).or_insert(next);
-        format!("[{number}] ")
+        format!("[{number}]")
+    }
+
+    /// What every line begins with.
+    fn mark(&self, execution: &str) -> String {
+        match &self.numbers {
+            Some(_) => format!("{} ", self.called(execution)),
+            None => String::new(),
+        }
     }
 
     fn lines(&self, event: &Event) -> Vec<String> {
@@ -106,13 +114,18 @@ impl Screen {
                 lines
             }
             What::Waits { behind } => {
-                let behind = behind.as_ref().map(|id| format!(", behind {id}"));
+                let behind = behind
+                    .as_ref()
+                    .map(|id| format!(", behind {}", self.called(id)));
                 vec![format!(
                     "waits before {stage}{}",
                     behind.unwrap_or_default()
                 )]
             }
-            What::Superseded { by } => vec![format!("is superseded by {by}, before {stage}")],
+            What::Superseded { by } => vec![format!(
+                "is superseded by {}, before {stage}",
+                self.called(by)
+            )],
             What::StageStarted { attempt } => {
                 let again = if *attempt > 1 {
                     format!(" (attempt {attempt})")

@@ -64,16 +64,13 @@ impl Stage {
         if missing.is_empty() {
             return Ok(());
         }
-        let what = format!(
-            "Building and deploying redbutton for {}",
-            missing.join(", ")
-        );
+        let what = "Building and deploying redbutton's own functions";
         let given = world.suite.iter().map(|(name, value)| (&**name, &**value));
         let mut parameters: Vec<(&str, &str)> = given.collect();
         if !world.suite.contains_key("LookEverySeconds") {
             parameters.push(("LookEverySeconds", "1"));
         }
-        phase(options, &what, |progress| {
+        phase(options, what, |progress| {
             suite::functions(&self.rehearsal, Profile::Dev, &parameters, progress)
         })
     }
@@ -111,9 +108,16 @@ An access key of twelve digits is that account's root, with any secret; the pipe
 111111111111, in us-east-1:
   AWS_ACCESS_KEY_ID=111111111111 AWS_SECRET_ACCESS_KEY=any \\
   aws --endpoint-url {endpoint} --region us-east-1 cloudformation list-stacks
-Logs of AWS and of the functions: {}",
-            self.rehearsal.dir().display()
+{}",
+            self.logs()
         )
+    }
+
+    /// Where to look for more.
+    pub(super) fn logs(&self) -> String {
+        let dir = self.rehearsal.dir();
+        let dir = std::env::current_dir().map_or(dir, |here| dir.strip_prefix(here).unwrap_or(dir));
+        format!("Logs of AWS and of the functions: {}/", dir.display())
     }
 }
 

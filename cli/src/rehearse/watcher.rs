@@ -28,6 +28,8 @@ pub(super) struct Watcher {
 struct Terminal {
     asking: bool,
     held: Vec<String>,
+    /// Nobody is asked any more, and nothing shown of what is to be decided.
+    over: bool,
 }
 
 /// How events are told.
@@ -95,6 +97,14 @@ impl Watcher {
         }
     }
 
+    /// What the events call an execution.
+    pub(super) fn called(&self, execution: &str) -> String {
+        match &self.voice {
+            Voice::Screen(screen) => screen.called(execution),
+            Voice::Json => execution.to_owned(),
+        }
+    }
+
     /// A line of data.
     pub(super) fn data(&self, line: String) {
         self.print(vec![line]);
@@ -111,8 +121,9 @@ impl Watcher {
         matches!(self.voice, Voice::Screen(_)) && stdin().is_terminal() && stdout().is_terminal()
     }
 
-    /// Lets go who waits for a decision, after the executions were stopped.
+    /// Lets go who waits for a decision: the executions have ended.
     pub(super) fn release(&self) {
+        lock(&self.terminal).over = true;
         lock(&self.open).take();
         self.stopped.notify_all();
     }
@@ -145,9 +156,13 @@ impl Watcher {
         }
     }
 
+    /// What `--approve` or the person says; none when there is neither.
     fn asked(&self, approval: &Approval) -> Option<Decision> {
         let name = format!("{}/{}", approval.stage, approval.action);
         let _turn = lock(&self.turn);
+        if lock(&self.terminal).over {
+            return None;
+        }
         if let Voice::Screen(screen) = &self.voice {
             self.print(screen.approval(approval));
         }
@@ -175,6 +190,9 @@ impl Audience for Watcher {
             return decision;
         }
         let mut open = lock(&self.open);
+        if lock(&self.terminal).over {
+            return decision(false, "it was stopped".to_owned());
+        }
         open.get_or_insert_with(|| approval.clone());
         // The command sees it, and stops the execution: nobody reads the answer any more.
         while open.is_some() {
