@@ -122,7 +122,7 @@ fn a_pipeline_runs_from_its_source_to_its_approval() {
             approval(
                 "Production",
                 json!({
-                "CustomData": "Released #{Source.CommitId}: #{Update.Image}" })
+                "CustomData": "Released #{Source.CommitId}: #{Update.Summary}" })
             )
         ]),
     );

@@ -207,11 +207,6 @@ impl Task<'_> {
         self.engine.stop_of(self.execution) == Some(Stop::Abandon)
     }
 
-    /// Where the output artifact of that name goes.
-    pub(super) fn output(&self, name: &str) -> Option<&Artifact> {
-        self.outputs.iter().find(|artifact| artifact.name == name)
-    }
-
     /// Has CodePipeline remember the action as it is now.
     fn record(&self, status: &'static str, said: &Said, by: Option<String>) {
         let action = self.action;

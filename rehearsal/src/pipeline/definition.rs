@@ -168,3 +168,6 @@ pub enum Kind {
     /// Nobody: it is named, and counts as done.
     NotRun,
 }
+
+#[cfg(test)]
+mod tests;
