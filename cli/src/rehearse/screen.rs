@@ -151,7 +151,8 @@ impl Screen {
                     summary.as_deref().unwrap_or("still at work")
                 ))]
             }
-            What::BuildLine { line } => self.quote(line),
+            // Not broken: it may be copied.
+            What::BuildLine { line } => vec![self.quoted(&plain(line))],
             What::NotRun { why } => {
                 let text = wrapped(&format!("not rehearsed: {why}"), "    ", "    ", COLUMNS);
                 text.lines().map(str::to_owned).collect()
@@ -187,18 +188,22 @@ impl Screen {
         }
     }
 
-    /// Somebody else's words, with their own lines and their margins.
+    /// Somebody else's words, with their own lines, margins and lists.
     fn quote(&self, text: &str) -> Vec<String> {
-        let bar = self.paint.faint("│");
         let lines = text.lines().flat_map(|line| {
             let line = plain(line);
-            let margin = &line[..line.len() - line.trim_start().len()];
-            let wrapped = wrapped(&line, margin, margin, COLUMNS - 6);
+            let (margin, words) = line.split_at(line.len() - line.trim_start().len());
+            let hanging = if words.starts_with("- ") { "  " } else { "" };
+            let others = format!("{margin}{hanging}");
+            let wrapped = wrapped(words, margin, &others, COLUMNS - 6);
             wrapped.lines().map(str::to_owned).collect::<Vec<_>>()
         });
-        lines
-            .map(|line| format!("    {bar} {line}").trim_end().to_owned())
-            .collect()
+        lines.map(|line| self.quoted(&line)).collect()
+    }
+
+    fn quoted(&self, line: &str) -> String {
+        let bar = self.paint.faint("│");
+        format!("    {bar} {line}").trim_end().to_owned()
     }
 
     fn variables(&self, variables: &BTreeMap<String, String>) -> Vec<String> {
