@@ -69,6 +69,8 @@ fn a_rejected_pipeline_stops_there_and_ends_with_1() {
         events.iter().filter(begun).count()
     };
     assert_eq!((began("Approve"), began("RollOut")), (1, 0), "{said}");
+    assert_eq!(events[0]["event"], "plan");
+    assert_eq!(events[0]["pipeline"], "orders");
     let outcome = events.last().unwrap();
     assert_eq!(outcome["event"], "outcome");
     assert_eq!(outcome["status"], "Failed");
@@ -130,4 +132,15 @@ fn wrong_use_ends_with_2_and_names_all_that_is_wrong() {
     let (code, said) = rehearse(PIPELINE, &["--dry-run", "--source", "Git=examples"]);
     assert_eq!(code, Some(2), "{said}");
     assert_says(&said, &["Git", "Source"]);
+}
+
+#[test]
+fn a_pipeline_that_codepipeline_would_refuse_is_told_before_it_runs() {
+    let source = ["--source", "Git=shared"];
+    let (code, said) = rehearse("tests/redbutton/wrong.yaml", &source);
+    assert_eq!(code, Some(2), "{said}");
+    assert_says(
+        &said,
+        &["the pipeline is wrong", "Nowhere", "Later.Summary"],
+    );
 }

@@ -20,13 +20,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Error, Result};
-use rehearsal::pipeline::{Inputs, PipelineTemplate};
+use rehearsal::pipeline::{Inputs, PipelineTemplate, WrongDefinition};
 use rehearsal::{interrupt, say};
 
 pub(crate) use options::Options;
 use screen::{Paint, Screen};
 use stage::Stage;
-use watcher::{Answers, Voice, Watcher};
+use watcher::{Answers, Voice, Watcher, json_line};
 use world::World;
 
 /// Everything that is wrong with what was asked for; nothing was run.
@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         }
         Err(error) => {
             say::failure(&error);
-            if error.is::<WrongUse>() {
+            if error.is::<WrongUse>() || error.is::<WrongDefinition>() {
                 WRONG_USE.into()
             } else {
                 ExitCode::FAILURE
@@ -92,7 +92,11 @@ fn rehearse(options: &Options) -> Result<bool> {
     let mut stage = Stage::set(options, &order)?;
     let definition = &stage.deployed.definition;
     wrong_use(check::check(definition, &order.inputs, options))?;
-    watcher.say(&plan::plan(&stage.deployed, options, paint));
+    if options.json {
+        watcher.data(json_line(&plan::data(&stage.deployed, options)));
+    } else {
+        watcher.say(&plan::plan(&stage.deployed, options, paint));
+    }
     if options.dry_run {
         return Ok(true);
     }

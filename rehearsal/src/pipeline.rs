@@ -39,7 +39,7 @@ pub use audience::{Approval, Audience, Decision, Event, Problem, What};
 pub use definition::{Action, Definition, Kind, Mode, Stage, Store, Variable};
 pub use execution::{ActionRun, Execution, StageRun, Status};
 pub use inputs::{Inputs, Project};
-pub use template::{Choice, Deployed, PipelineTemplate};
+pub use template::{Choice, Deployed, PipelineTemplate, WrongDefinition};
 
 use crate::Rehearsal;
 use crate::codepipeline::{Known, KnownExecution, KnownStage};

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rehearsal::pipeline::{Action, Deployed, Kind};
 use rehearsal::say::wrapped;
+use serde_json::{Value, json};
 
 use super::options::Options;
 use super::screen::Paint;
@@ -40,6 +41,21 @@ pub(super) fn plan(deployed: &Deployed, options: &Options, paint: Paint) -> Stri
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The same for a script.
+pub(super) fn data(deployed: &Deployed, options: &Options) -> Value {
+    let definition = &deployed.definition;
+    let actions = definition.actions().map(|(stage, action)| {
+        json!({ "stage": stage, "action": action.name, "how": how(deployed, action, options) })
+    });
+    json!({
+        "event": "plan",
+        "pipeline": definition.name,
+        "mode": definition.mode.name(),
+        "actions": actions.collect::<Vec<_>>(),
+        "notRehearsed": left_out(deployed),
+    })
 }
 
 /// What is not as on AWS: actions, resources, and settings that are not heeded.

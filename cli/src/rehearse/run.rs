@@ -63,7 +63,8 @@ pub(super) fn run(
         let things = if out == 1 { "thing" } else { "things" };
         watcher.say(&format!("Not rehearsed: {out} {things}, named above."));
     }
-    if !good {
+    // What is left running says it, too.
+    if !good && !options.keep {
         watcher.say(&stage.logs());
     }
     Ok(good)

@@ -109,7 +109,7 @@ impl Screen {
         };
         match &event.what {
             What::ExecutionStarted { variables } => {
-                let mut lines = vec![format!("Execution {} started", event.execution)];
+                let mut lines = vec![format!("execution {} started", event.execution)];
                 lines.extend(self.variables(variables));
                 lines
             }
@@ -178,12 +178,10 @@ impl Screen {
             }
             // The actions have said it.
             What::StageEnded { .. } => Vec::new(),
+            // Of a single one, the last line says it.
+            What::ExecutionEnded { .. } if self.numbers.is_none() => Vec::new(),
             What::ExecutionEnded { status } => {
-                vec![format!(
-                    "Execution {} {}",
-                    event.execution,
-                    self.paint.status(*status)
-                )]
+                vec![format!("ended: {}", self.paint.status(*status))]
             }
         }
     }

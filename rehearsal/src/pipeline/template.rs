@@ -7,6 +7,7 @@ mod read;
 mod rewrite;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,18 @@ pub struct PipelineTemplate {
     path: PathBuf,
     template: Value,
 }
+
+/// All that is wrong with a template's pipeline: CodePipeline would refuse it.
+#[derive(Debug)]
+pub struct WrongDefinition(pub Vec<String>);
+
+impl fmt::Display for WrongDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the pipeline is wrong:\n- {}", self.0.join("\n- "))
+    }
+}
+
+impl std::error::Error for WrongDefinition {}
 
 /// How a template is deployed.
 #[derive(Clone, Copy, Debug)]
@@ -163,9 +176,7 @@ impl PipelineTemplate {
         let properties = held(logical)?.with_context(|| {
             format!("{logical} has a condition that is false with these parameters")
         })?;
-        let definition = Definition::parse(&properties).map_err(|wrong| {
-            anyhow::anyhow!("the pipeline {logical} is wrong:\n- {}", wrong.join("\n- "))
-        })?;
+        let definition = Definition::parse(&properties).map_err(WrongDefinition)?;
         let mut builds = BTreeMap::new();
         let mut unheeded = Vec::new();
         for (project, holder) in &rewritten.projects {
