@@ -38,11 +38,17 @@ pub(super) fn put(
     artifact: &Artifact,
     zip: Vec<u8>,
 ) -> Result<()> {
-    let mut headers = vec![("x-amz-server-side-encryption", "aws:kms")];
-    let key = store.key.as_deref();
-    headers.extend(key.map(|key| ("x-amz-server-side-encryption-aws-kms-key-id", key)));
+    // Without a key of its own a store has AWS's key, which the emulator does not know: the bucket's
+    // encryption is left as it is.
+    let headers = store.key.as_deref().map(|key| {
+        [
+            ("x-amz-server-side-encryption", "aws:kms"),
+            ("x-amz-server-side-encryption-aws-kms-key-id", key),
+        ]
+    });
+    let headers = headers.as_ref().map_or(&[][..], |headers| headers);
     account
-        .put_object(&artifact.bucket, &artifact.key, &headers, zip)
+        .put_object(&artifact.bucket, &artifact.key, headers, zip)
         .with_context(|| format!("write the artifact {}", artifact.name))?;
     Ok(())
 }
