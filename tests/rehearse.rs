@@ -1,21 +1,27 @@
 //! Whole pipelines on this machine: what CodePipeline would do around the functions, and what it
 //! answers them (CONTRACTS 3.2).
 
+mod answers;
+mod modes;
 mod watcher;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use rehearsal::pipeline::{Definition, Execution, Inputs, Pipeline, RetryMode, Status, What};
+use rehearsal::pipeline::{
+    Definition, Execution, Inputs, Pipeline, Problem, Project, RetryMode, Status, What,
+};
 use rehearsal::suite::UPDATER;
-use rehearsal::{AwsError, xml_text};
+use rehearsal::xml_text;
 use serde_json::{Value, json};
 
-use crate::fixture::{PARAMETERS, PATIENCE, World, world};
+use crate::fixture::{Case, PARAMETERS, PATIENCE, World, world};
 use watcher::{Say, Watcher};
 
 /// A folder with these files, which goes with the run's other files.
-fn folder(world: &World, name: &str, files: &[(&str, &str)]) -> std::path::PathBuf {
+fn folder(world: &World, name: &str, files: &[(&str, &str)]) -> PathBuf {
     let folder = world.rehearsal.dir().join("sources").join(name);
     std::fs::create_dir_all(&folder).unwrap();
     for (file, content) in files {
@@ -62,7 +68,7 @@ fn properties(world: &World, name: &str, mode: &str, stages: Value) -> Value {
     let store = &world.suite.store;
     json!({
         "Name": name,
-        "RoleArn": "arn:aws:iam::111111111111:role/unset",
+        "RoleArn": role(world, name, &[invokes()]),
         "PipelineType": "V2",
         "ExecutionMode": mode,
         "ArtifactStore": { "Type": "S3", "Location": store.bucket,
@@ -92,50 +98,319 @@ fn approval(stage: &str, configuration: Value) -> Value {
 }
 
 fn update(stage: &str, input: &str) -> Value {
-    json!({ "Name": stage, "Actions": [{
+    json!({ "Name": stage, "Actions": [updating(input)] })
+}
+
+fn updating(input: &str) -> Value {
+    json!({
         "Name": "Update",
         "ActionTypeId": { "Category": "Invoke", "Owner": "AWS", "Provider": "Lambda", "Version": "1" },
         "Configuration": { "FunctionName": UPDATER, "UserParameters": PARAMETERS },
         "InputArtifacts": [{ "Name": input }],
         "Namespace": "Update",
-    }] })
+    })
 }
 
-// rules: 3.2.13 3.2.16
-#[test]
-fn a_pipeline_runs_from_its_source_to_its_approval() {
-    let world = world();
-    let case = world.case("rehearse-whole");
-    let (rollout, images) = world.files(&case);
+fn building(name: &str, input: &str, output: &str) -> Value {
+    json!({
+        "Name": name,
+        "ActionTypeId": { "Category": "Build", "Owner": "AWS", "Provider": "CodeBuild", "Version": "1" },
+        "Configuration": { "ProjectName": name,
+            "EnvironmentVariables": r##"[{"name": "COMMIT", "value": "#{Source.CommitId}"}]"## },
+        "InputArtifacts": [{ "Name": input }],
+        "OutputArtifacts": [{ "Name": output }],
+        "Namespace": name,
+    })
+}
+
+/// The source of a rollout of `v2`, as a folder.
+fn rollout(world: &World, case: &Case) -> PathBuf {
+    let (rollout, images) = world.files(case);
     let (rollout, images) = (rollout.to_string(), images.to_string());
     let files = [
         ("rollout.json", rollout.as_str()),
         ("imagedefinitions.json", &images),
     ];
-    let mut given = properties(
-        &world,
-        "rehearse-whole",
-        "QUEUED",
-        json!([
-            source("Build"),
-            update("Test", "Build"),
-            approval(
-                "Production",
-                json!({
-                "CustomData": "Released #{Source.CommitId}: #{Update.Summary}" })
-            )
-        ]),
-    );
-    given["RoleArn"] = role(&world, "rehearse-whole", &[invokes()]).into();
-    let definition = Definition::parse(&given).unwrap();
-    let inputs = Inputs {
-        sources: BTreeMap::from([("Code".into(), folder(&world, "rehearse-whole", &files))]),
+    folder(world, &case.service.name, &files)
+}
+
+/// Inputs with a folder for the source.
+fn from(folder: PathBuf) -> Inputs {
+    Inputs {
+        sources: BTreeMap::from([("Code".into(), folder)]),
         ..Inputs::default()
-    };
+    }
+}
+
+/// A pipeline of a definition that is right.
+fn pipeline(world: &World, given: &Value, inputs: Inputs, watcher: &Arc<Watcher>) -> Pipeline {
+    let definition = Definition::parse(given).unwrap();
+    let audience = Arc::clone(watcher);
+    Pipeline::new(&world.rehearsal, definition, inputs, audience).unwrap()
+}
+
+fn start(pipeline: &Pipeline) -> String {
+    pipeline.start(&BTreeMap::new()).unwrap()
+}
+
+fn end(pipeline: &Pipeline, id: &str) -> Execution {
+    pipeline.wait(id, PATIENCE).unwrap()
+}
+
+/// Why an action failed.
+fn problem(execution: &Execution, stage: &str, action: &str) -> Problem {
+    let run = execution.action(stage, action).unwrap();
+    run.error
+        .clone()
+        .unwrap_or_else(|| panic!("{action} has not failed: {run:#?}"))
+}
+
+const BUILDSPEC: &str = "
+version: 0.2
+env:
+  variables: { COLOR: red }
+  exported-variables: [TAG, SHORT]
+phases:
+  pre_build:
+    commands:
+      - TAG=$COLOR-$CODEBUILD_BUILD_NUMBER
+      - SHORT=$(printf '%.7s' \"$CODEBUILD_RESOLVED_SOURCE_VERSION\")
+      - test \"$COMMIT\" = \"$CODEBUILD_RESOLVED_SOURCE_VERSION\"
+  build:
+    commands:
+      - mkdir out && cp rollout.json imagedefinitions.json out/
+artifacts:
+  base-directory: out
+  files: ['*.json']
+";
+
+fn project() -> Project {
+    Project {
+        buildspec: Some(BUILDSPEC.into()),
+        ..Project::default()
+    }
+}
+
+// rules: 3.1.4 3.2.2 3.2.13 3.2.16
+#[test]
+fn a_pipeline_runs_from_its_source_to_its_approval() {
+    let world = world();
+    let case = world.case("rehearse-whole");
+    let scan = json!({
+        "Name": "Scan", "RunOrder": 2,
+        "ActionTypeId": { "Category": "Test", "Owner": "ThirdParty", "Provider": "Scanner", "Version": "1" },
+    });
+    let build = json!({ "Name": "Build", "Actions": [building("Pack", "Source", "Build"), scan] });
+    let message = json!({ "CustomData": "#{Update.Summary} of #{Pack.TAG}",
+        "ExternalEntityLink": "https://example.com/#{codepipeline.PipelineExecutionId}" });
+    let stages = json!([
+        source("Source"),
+        build,
+        update("Test", "Build"),
+        approval("Production", message)
+    ]);
+    let given = properties(&world, "rehearse-whole", "QUEUED", stages);
+    let mut inputs = from(rollout(&world, &case));
+    inputs.builds.insert("Pack".into(), project());
     let watcher = Watcher::new(Say::Approve);
-    let pipeline = Pipeline::new(&world.rehearsal, definition, inputs, watcher.clone()).unwrap();
-    let id = pipeline.start(&BTreeMap::new()).unwrap();
-    let ended = pipeline.wait(&id, PATIENCE).unwrap();
-    eprintln!("{ended:#?} {:#?}", watcher.events());
+    let pipeline = pipeline(&world, &given, inputs, &watcher);
+    world.set_timeout(62);
+    world.hold(4);
+    let id = start(&pipeline);
+    let ended = end(&pipeline, &id);
+    world.set_timeout(300);
+
     assert_eq!(ended.status, Status::Succeeded, "{ended:#?}");
+    let of = |stage: &str, action: &str| ended.action(stage, action).unwrap().clone();
+    let commit = of("Source", "Code").variables["CommitId"].clone();
+    assert_eq!(of("Build", "Pack").variables["TAG"], "red-1");
+    assert_eq!(of("Build", "Pack").variables["SHORT"], commit[..7]);
+    assert!(
+        of("Build", "Scan")
+            .not_run
+            .unwrap()
+            .contains("Scanner is not rehearsed")
+    );
+    let summary = of("Test", "Update").variables["Summary"].clone();
+    let asked = watcher.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(
+        asked[0].custom_data.as_deref(),
+        Some(format!("{summary} of red-1").as_str())
+    );
+    assert_eq!(
+        asked[0].link.as_deref(),
+        Some(format!("https://example.com/{id}").as_str())
+    );
+    assert_eq!(
+        case.service.primary_task_definition().unwrap(),
+        of("Test", "Update").variables["TaskDefinitionArns"]
+    );
+
+    let events = watcher.events();
+    let said = events
+        .iter()
+        .filter(|event| matches!(event.what, What::ActionSaid { .. }))
+        .count();
+    assert!(
+        said > 0,
+        "the function went on with a token and said how far it was: {events:#?}"
+    );
+    let wrote = |wanted: &str| {
+        events
+            .iter()
+            .any(|event| matches!(&event.what, What::BuildLine { line } if line.contains(wanted)))
+    };
+    assert!(wrote("$ mkdir out"), "{events:#?}");
+}
+
+// rules: 3.2.9
+#[test]
+fn a_retry_repeats_what_failed_or_everything() {
+    let world = world();
+    let case = world.case("rehearse-retry");
+    let mut both = approval("Test", json!({}));
+    let updating = updating("Build");
+    both["Actions"].as_array_mut().unwrap().push(updating);
+    let stages = json!([source("Build"), both, approval("Production", json!({}))]);
+    let given = properties(&world, "rehearse-retry", "SUPERSEDED", stages);
+    let watcher = Watcher::new(Say::Reject);
+    let pipeline = pipeline(&world, &given, from(rollout(&world, &case)), &watcher);
+    let jobs = || {
+        let answers = world.rehearsal.pipeline().answers();
+        answers.into_iter().filter(|answer| answer.ends()).count()
+    };
+    let before = jobs();
+    let id = start(&pipeline);
+    assert_eq!(end(&pipeline, &id).status, Status::Failed);
+    assert_eq!(jobs() - before, 1);
+    let wrong = pipeline
+        .retry(&id, "Production", RetryMode::AllActions)
+        .unwrap_err();
+    assert!(wrong.to_string().contains("has not failed"), "{wrong}");
+
+    pipeline
+        .retry(&id, "Test", RetryMode::FailedActions)
+        .unwrap();
+    assert_eq!(end(&pipeline, &id).status, Status::Failed);
+    assert_eq!(
+        (jobs() - before, watcher.asked().len()),
+        (1, 2),
+        "only the approval is repeated"
+    );
+
+    watcher.say(Say::Approve);
+    pipeline.retry(&id, "Test", RetryMode::AllActions).unwrap();
+    let ended = end(&pipeline, &id);
+    assert_eq!(ended.status, Status::Succeeded, "{ended:#?}");
+    assert_eq!(
+        (jobs() - before, watcher.asked().len()),
+        (2, 4),
+        "the function has a new job"
+    );
+    assert_eq!(
+        (ended.id.as_str(), ended.stages[1].attempts),
+        (id.as_str(), 3)
+    );
+    let wrong = pipeline
+        .retry(&id, "Test", RetryMode::AllActions)
+        .unwrap_err();
+    assert!(wrong.to_string().contains("only what failed"), "{wrong}");
+}
+
+#[test]
+fn what_fails_says_why() {
+    let world = world();
+    let case = world.case("rehearse-fails");
+    let watcher = Watcher::new(Say::Approve);
+    let run = |name: &str, more: &dyn Fn(&mut Value, &mut Inputs)| {
+        let stages = json!([source("Build"), update("Test", "Build")]);
+        let mut given = properties(&world, name, "SUPERSEDED", stages);
+        let mut inputs = from(rollout(&world, &case));
+        more(&mut given, &mut inputs);
+        let pipeline = pipeline(&world, &given, inputs, &watcher);
+        let id = start(&pipeline);
+        end(&pipeline, &id)
+    };
+    let check = |ended: &Execution, code: &str, words: &[&str]| {
+        assert_eq!(ended.status, Status::Failed, "{ended:#?}");
+        let problem = problem(ended, "Test", "Update");
+        assert_eq!(problem.code, code, "{problem:#?}");
+        for word in words {
+            assert!(problem.message.contains(word), "no {word:?}: {problem:#?}");
+        }
+    };
+    let ended = run("rehearse-denied", &|given, _| {
+        given["RoleArn"] = role(&world, "rehearse-powerless", &[]).into();
+    });
+    check(
+        &ended,
+        "PermissionError",
+        &["rehearse-powerless", "lambda:InvokeFunction"],
+    );
+    let ended = run("rehearse-nobody", &|given, _| {
+        let may = json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": "*" });
+        given["RoleArn"] = role(&world, "rehearse-nobodys", &[may]).into();
+        given["Stages"][1]["Actions"][0]["Configuration"]["FunctionName"] = "nobody".into();
+    });
+    check(&ended, "ConfigurationError", &["no function nobody"]);
+    let ended = run("rehearse-unresolved", &|given, _| {
+        let parameters = json!("#{Source.Nothing}");
+        given["Stages"][1]["Actions"][0]["Configuration"]["UserParameters"] = parameters;
+    });
+    check(
+        &ended,
+        "ConfigurationError",
+        &["UserParameters refers to #{Source.Nothing}"],
+    );
+    world.hold(20);
+    let ended = run("rehearse-silent", &|_, inputs| {
+        inputs.silence = Some(Duration::from_millis(300));
+    });
+    check(
+        &ended,
+        "JobFailed",
+        &["no answer within", "PutJobSuccessResult"],
+    );
+}
+
+#[test]
+fn a_pipeline_that_cannot_run_is_not_started() {
+    let world = world();
+    let stages = json!([source("Source"), approval("Production", json!({}))]);
+    let given = properties(&world, "rehearse-refused", "SUPERSEDED", stages);
+    let check = |change: &dyn Fn(&mut Value), inputs: Inputs, words: &[&str]| {
+        let mut given = given.clone();
+        change(&mut given);
+        let definition = Definition::parse(&given).unwrap();
+        let audience = Watcher::new(Say::Approve);
+        let made = Pipeline::new(&world.rehearsal, definition, inputs, audience);
+        let error = format!("{:#}", made.err().expect("it is refused"));
+        for word in words {
+            assert!(error.contains(word), "no {word:?} in: {error}");
+        }
+    };
+    let here = || from(folder(&world, "rehearse-refused", &[("a", "b")]));
+    let mut stray = Inputs::default();
+    stray.sources.insert("Cod".into(), "/nowhere".into());
+    check(
+        &|_| {},
+        stray,
+        &["--source Code=FOLDER", "no source action Cod", "/nowhere"],
+    );
+    check(
+        &|given| given["RoleArn"] = "arn:aws:iam::111111111111:role/redbutton-nobody".into(),
+        here(),
+        &["redbutton-nobody"],
+    );
+    check(
+        &|given| given["RoleArn"] = world.suite.store.role.clone().into(),
+        here(),
+        &["codepipeline.amazonaws.com may not assume"],
+    );
+    check(
+        &|given| given["Stages"][1]["Name"] = "Über".into(),
+        here(),
+        &["would refuse this definition", "regular expression pattern"],
+    );
 }
