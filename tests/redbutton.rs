@@ -40,7 +40,8 @@ fn assert_says(said: &str, expected: &[&str]) {
 #[test]
 fn an_approved_pipeline_releases_and_ends_with_0() {
     let arguments = [&WORLD[..], &SOURCE, &["--approve", "all"]].concat();
-    let arguments = [&arguments[..], &["--parameters", "Production=no"]].concat();
+    let more = ["--parameters", "Production=no", "--region", "eu-west-1"];
+    let arguments = [&arguments[..], &more].concat();
     let (code, said) = rehearse(PIPELINE, &arguments);
     assert_eq!(code, Some(0), "{said}");
     assert_says(

@@ -30,7 +30,7 @@ pub(crate) use known::{Known, KnownExecution, KnownStage};
 pub(crate) use record::{ActionRecord, Said};
 pub use sample::raw_event;
 
-use crate::emulator::{HOME_ACCOUNT, HOME_REGION};
+use crate::emulator::HOME_ACCOUNT;
 use crate::proxy;
 use crate::signed::Aws;
 use crate::tools::Tools;
@@ -248,7 +248,8 @@ impl CodePipeline {
         let (operation, request) = (call.operation.as_str(), &call.request_json());
         let principal = identity["arn"].as_str().unwrap_or_default();
         // Another account or region has other jobs and pipelines, that is: none.
-        let elsewhere = identity["account"] != HOME_ACCOUNT || call.region != HOME_REGION;
+        let elsewhere =
+            identity["account"] != HOME_ACCOUNT || call.region != self.shared.aws.region;
         let nobodys = State::default();
         let checked = self.shared.model.check(operation, request);
         match operation {

@@ -61,7 +61,7 @@ pub enum RetryMode {
 }
 
 impl Pipeline {
-    /// Makes the pipeline known to the functions, in account 111111111111 and us-east-1.
+    /// Makes the pipeline known to the functions, in account 111111111111 and the region of the pipelines.
     ///
     /// Fails, with everything that is missing, when CodePipeline would refuse the definition, when
     /// its role is not there or does not trust CodePipeline, and when a source that no emulator has
@@ -90,6 +90,7 @@ impl Pipeline {
             retries: 0,
         });
         let known = Known {
+            region: home.region().to_owned(),
             declaration: definition.declaration.clone(),
             created: SystemTime::now(),
             executions: Vec::new(),

@@ -125,7 +125,12 @@ pub fn functions(
 ) -> Result<()> {
     progress("building the functions");
     let template = package(profile, &**progress)?;
-    progress("deploying template.yaml into account 111111111111, us-east-1");
+    let tooling = rehearsal.tooling();
+    progress(&format!(
+        "deploying template.yaml into account {}, {}",
+        tooling.id(),
+        tooling.region()
+    ));
     let mut parameters = parameters.to_vec();
     parameters.push(("CaBundleFile", ca_bundle()?));
     let stack = Stack {
@@ -133,7 +138,7 @@ pub fn functions(
         template: &template,
         parameters: &parameters,
     };
-    deploy(rehearsal, &rehearsal.tooling(), &stack, progress).map(|_| ())
+    deploy(rehearsal, &tooling, &stack, progress).map(|_| ())
 }
 
 /// Where this machine keeps its CA certificates in one file.

@@ -53,3 +53,78 @@ fn unknown(wrong: &mut Vec<String>, option: &str, what: &str, name: &str, known:
         )
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// A source in S3, an approval, and two variables.
+    fn definition() -> Definition {
+        let kind = |category: &str, provider: &str| json!({ "Category": category, "Owner": "AWS", "Provider": provider, "Version": "1" });
+        let properties = json!({
+            "Name": "orders",
+            "PipelineType": "V2",
+            "RoleArn": "arn:aws:iam::111111111111:role/pipeline",
+            "ArtifactStore": { "Type": "S3", "Location": "artifacts" },
+            "Variables": [{ "Name": "TAG" }, { "Name": "LEVEL", "DefaultValue": "info" }],
+            "Stages": [
+                { "Name": "Source", "Actions": [{
+                    "Name": "Zip",
+                    "ActionTypeId": kind("Source", "S3"),
+                    "OutputArtifacts": [{ "Name": "Src" }],
+                    "Configuration": { "S3Bucket": "b", "S3ObjectKey": "k" },
+                }] },
+                { "Name": "Test", "Actions": [{
+                    "Name": "Go",
+                    "ActionTypeId": kind("Approval", "Manual"),
+                }] },
+            ],
+        });
+        Definition::parse(&properties).unwrap()
+    }
+
+    fn checked(line: &str) -> Vec<String> {
+        let words = std::iter::once("rehearse").chain(line.split_whitespace());
+        let options = Line::try_parse_from(words).unwrap().options;
+        let inputs = Inputs {
+            sources: options.source.iter().cloned().collect(),
+            ..Inputs::default()
+        };
+        check(&definition(), &inputs, &options)
+    }
+
+    #[test]
+    fn names_that_the_pipeline_has_pass() {
+        let passes = checked("t --variable TAG=1 --approve Go Test/Go --source Zip=.");
+        assert!(passes.is_empty(), "{passes:?}");
+        assert!(checked("t --variable TAG=1 --approve all").is_empty());
+    }
+
+    #[test]
+    fn all_that_the_pipeline_does_not_have_comes_at_once() {
+        let wrong = checked("t --variable TAGS=1 --approve Goo --source Git=.");
+        assert_eq!(wrong.len(), 4, "{wrong:#?}");
+        assert!(
+            wrong[0].contains("Git") && wrong[0].contains("Zip"),
+            "{}",
+            wrong[0]
+        );
+        assert_eq!(
+            wrong[1..],
+            [
+                "--variable TAGS: the pipeline has no such variable; there are: TAG, LEVEL",
+                "the pipeline's variable TAG has no default: give --variable TAG=VALUE",
+                "--approve Goo: the pipeline has no such approval; there are: Go, Test/Go",
+            ]
+        );
+    }
+}

@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Values for the template's parameters
     #[arg(long, value_name = "KEY=VALUE", num_args = 1.., value_parser = pair)]
     pub(super) parameters: Vec<(String, String)>,
+    /// The region that the pipeline is in
+    #[arg(long, default_value = "us-east-1", value_parser = region)]
+    pub(super) region: String,
     /// Logical id of the pipeline, when the template has several
     #[arg(long, value_name = "LOGICAL_ID")]
     pub(super) pipeline: Option<String>,
@@ -123,6 +126,17 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// Such as `ap-southeast-2`.
+fn region(text: &str) -> Result<String, String> {
+    let fits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric());
+    let parts: Vec<&str> = text.split('-').collect();
+    if parts.len() >= 3 && parts.into_iter().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("write a region such as us-east-1".to_owned())
+    }
+}
+
 fn folder(text: &str) -> Result<(String, PathBuf), String> {
     match pair(text) {
         Ok((name, path)) if !path.is_empty() => Ok((name, path.into())),
@@ -169,6 +183,7 @@ mod tests {
             ("t.yaml --source =x", "write NAME=FOLDER"),
             ("t.yaml --source Source=", "write NAME=FOLDER"),
             ("t.yaml --executions 0", "1..=10"),
+            ("t.yaml --region us", "such as us-east-1"),
             ("", "TEMPLATE"),
         ] {
             let error = read(line).unwrap_err();

@@ -32,6 +32,7 @@ impl Stage {
             Rehearsal::start(rehearsal::Options {
                 containers,
                 log: Some(Progress::clone(progress)),
+                region: Some(options.region.clone()),
                 ..Default::default()
             })
         })?;
@@ -100,14 +101,15 @@ impl Stage {
 
     /// How to look at what is left running.
     pub(super) fn guide(&self) -> String {
-        let endpoint = self.rehearsal.tooling().endpoint();
+        let tooling = self.rehearsal.tooling();
+        let (endpoint, region) = (tooling.endpoint(), tooling.region());
         format!(
             "
 AWS answers at {endpoint} until Ctrl-C.
 An access key of twelve digits is that account's root, with any secret; the pipeline's account is
-111111111111, in us-east-1:
+111111111111, in {region}:
   AWS_ACCESS_KEY_ID=111111111111 AWS_SECRET_ACCESS_KEY=any \\
-  aws --endpoint-url {endpoint} --region us-east-1 cloudformation list-stacks
+  aws --endpoint-url {endpoint} --region {region} cloudformation list-stacks
 {}",
             self.logs()
         )

@@ -11,7 +11,7 @@ use super::job::{JobId, JobSpec};
 use super::state::{Ended, JobStatus};
 use super::{CodePipeline, event};
 use crate::account::lambda::invocations;
-use crate::emulator::{HOME_ACCOUNT, HOME_REGION};
+use crate::emulator::HOME_ACCOUNT;
 use crate::signed::{Call, Credentials};
 
 impl CodePipeline {
@@ -89,7 +89,7 @@ impl CodePipeline {
                 params.extend(policy.map(|policy| ("Policy", policy)));
             }
             caller = aws
-                .assume_role(&caller, HOME_REGION, &params)
+                .assume_role(&caller, &aws.region, &params)
                 .await
                 .with_context(|| format!("assume {role}"))?;
         }

@@ -9,7 +9,7 @@ use super::job::Outcome;
 use super::known::{Known, KnownExecution};
 use super::record::{ActionRecord, seconds};
 use super::state::{Action, Ended, State};
-use crate::emulator::{HOME_ACCOUNT, HOME_REGION};
+use crate::emulator::HOME_ACCOUNT;
 
 /// As many as the real one lists at most, and by default.
 const PAGE: u64 = 100;
@@ -38,7 +38,8 @@ pub(super) fn answer(state: &State, operation: &str, request: &Value) -> Result<
                 let message = "The pipeline has no such version";
                 return Err(Refusal::new("PipelineVersionNotFoundException", message));
             }
-            let arn = format!("arn:aws:codepipeline:{HOME_REGION}:{HOME_ACCOUNT}:{name}");
+            let region = &known.region;
+            let arn = format!("arn:aws:codepipeline:{region}:{HOME_ACCOUNT}:{name}");
             let (created, updated) = (seconds(known.created), seconds(known.created));
             Ok(json!({
                 "pipeline": known.declaration,

@@ -12,6 +12,8 @@ use super::job::{Answer, Finished, JobId, Outcome};
 
 /// A pipeline.
 pub(crate) struct Known {
+    /// Where it is.
+    pub(crate) region: String,
     /// As `GetPipeline` answers it.
     pub(crate) declaration: Value,
     /// Since when it is known.

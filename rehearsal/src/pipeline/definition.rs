@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::emulator::HOME_REGION;
+
 /// A pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
@@ -119,7 +121,12 @@ impl Definition {
     /// not there or comes later, values over 1,000 characters. Each text names the place, what is
     /// there, and what would be right.
     pub fn parse(properties: &Value) -> Result<Self, Vec<String>> {
-        let definition = read::definition(properties)?;
+        Self::parse_in(properties, HOME_REGION)
+    }
+
+    /// The same for a pipeline that is in another region than us-east-1.
+    pub fn parse_in(properties: &Value, region: &str) -> Result<Self, Vec<String>> {
+        let definition = read::definition(properties, region)?;
         let wrong = check::everything(&definition);
         if wrong.is_empty() {
             Ok(definition)

@@ -37,7 +37,12 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
             id: Some(task.id.clone()),
             namespace: task.action.namespace.clone(),
             role: task.action.role.clone(),
-            region: task.action.region.clone(),
+            region: Some(
+                task.action
+                    .region
+                    .clone()
+                    .unwrap_or_else(|| task.engine.home.region().to_owned()),
+            ),
             configuration: task.action.configuration.clone(),
         }),
         ..JobSpec::new(&function)

@@ -176,7 +176,8 @@ impl PipelineTemplate {
         let properties = held(logical)?.with_context(|| {
             format!("{logical} has a condition that is false with these parameters")
         })?;
-        let definition = Definition::parse(&properties).map_err(WrongDefinition)?;
+        let definition =
+            Definition::parse_in(&properties, account.region()).map_err(WrongDefinition)?;
         let mut builds = BTreeMap::new();
         let mut unheeded = Vec::new();
         for (project, holder) in &rewritten.projects {

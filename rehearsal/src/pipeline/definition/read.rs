@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Action, Definition, Mode, Stage, Store, Variable};
-use crate::emulator::HOME_REGION;
 
 /// What stands under these is the author's own and keeps its spelling.
 const VERBATIM: [&str; 2] = ["configuration", "tags"];
 
 /// The definition, or all that keeps it from being read.
-pub(super) fn definition(properties: &Value) -> Result<Definition, Vec<String>> {
-    let mut reader = Reader { wrong: Vec::new() };
+pub(super) fn definition(properties: &Value, region: &str) -> Result<Definition, Vec<String>> {
+    let mut reader = Reader {
+        region,
+        wrong: Vec::new(),
+    };
     let spelled = api_spelling(properties);
     // `GetPipeline` answers it one level down.
     let spelled = spelled.get("pipeline").unwrap_or(&spelled);
@@ -57,11 +59,13 @@ fn texts(configuration: &Value) -> Value {
     Value::Object(texts.collect())
 }
 
-struct Reader {
+struct Reader<'a> {
+    /// The pipeline's.
+    region: &'a str,
     wrong: Vec<String>,
 }
 
-impl Reader {
+impl Reader<'_> {
     fn definition(&mut self, given: &Value) -> Definition {
         let fields = self.object(given, "the definition");
         let mode = match fields.get("executionMode").and_then(Value::as_str) {
@@ -95,7 +99,7 @@ impl Reader {
         let mut stores = BTreeMap::new();
         if let Some(store) = fields.get("artifactStore") {
             let store = self.store(store, "ArtifactStore");
-            stores.insert(HOME_REGION.to_owned(), store);
+            stores.insert(self.region.to_owned(), store);
         }
         match fields.get("artifactStores") {
             // The API has a map, CloudFormation a list.
