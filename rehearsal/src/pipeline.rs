@@ -107,6 +107,7 @@ impl Pipeline {
             audience,
             home,
             stand_in,
+            codepipeline: format!("http://{}", rehearsal.proxy().address()),
             board: Mutex::new(Board {
                 gates,
                 runs: BTreeMap::new(),

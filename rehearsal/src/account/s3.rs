@@ -60,9 +60,12 @@ impl Account {
 
     /// Reads the newest version of an object.
     pub fn get_object(&self, bucket: &str, key: &str) -> Result<Bytes> {
-        Ok(self
-            .s3(Method::GET, &path(bucket, key), &[], Bytes::new())?
-            .body)
+        Ok(self.object(bucket, key)?.body)
+    }
+
+    /// The newest version of an object, with its headers.
+    pub fn object(&self, bucket: &str, key: &str) -> Result<Response> {
+        self.s3(Method::GET, &path(bucket, key), &[], Bytes::new())
     }
 
     /// The headers of the newest version of an object.

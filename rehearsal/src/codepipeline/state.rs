@@ -136,11 +136,9 @@ impl State {
 impl Ended {
     /// Why a job did not come to its function, with the code that fits it best.
     pub(super) fn broken(error: &anyhow::Error) -> Self {
-        let code = match error
-            .downcast_ref::<AwsError>()
-            .map(|aws| aws.code.as_str())
-        {
-            Some("AccessDenied" | "AccessDeniedException") => "PermissionError",
+        let aws = error.downcast_ref::<AwsError>();
+        let code = match aws.map(|aws| aws.code.as_str()) {
+            _ if aws.is_some_and(AwsError::is_denied) => "PermissionError",
             Some("ResourceNotFoundException") => "ConfigurationError",
             _ => "InternalError",
         };

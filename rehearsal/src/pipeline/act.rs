@@ -65,12 +65,11 @@ impl From<Problem> for Undone {
 impl From<anyhow::Error> for Undone {
     /// What AWS refused to the pipeline's role is told as that.
     fn from(error: anyhow::Error) -> Self {
-        let code = match error
-            .downcast_ref::<AwsError>()
-            .map(|aws| aws.code.as_str())
-        {
-            Some("AccessDenied" | "AccessDeniedException") => "PermissionError",
-            _ => "ConfigurationError",
+        let denied = error.downcast_ref().is_some_and(AwsError::is_denied);
+        let code = if denied {
+            "PermissionError"
+        } else {
+            "ConfigurationError"
         };
         Self::Failed(Problem::new(code, &format!("{error:#}")))
     }
@@ -112,7 +111,7 @@ pub(super) fn act(engine: &Arc<Engine>, execution: &str, stage: &str, action: &A
         provider: action.provider.clone(),
         configuration: task.configuration.clone(),
     });
-    let ended = ready.and_then(|()| match action.kind() {
+    let ended = ready.and_then(|()| match task.kind() {
         // The stand-in itself remembers what it gave to a function.
         Kind::Invoke => invoke::run(&task),
         kind => {
@@ -202,6 +201,21 @@ impl Task<'_> {
         );
     }
 
+    /// Whether the action is in another region than the pipeline.
+    pub(super) fn elsewhere(&self) -> bool {
+        let region = self.action.region.as_deref();
+        region.is_some_and(|region| region != self.engine.home.region())
+    }
+
+    /// Who carries it out: nobody in another region, where CodePipeline has copies of the artifacts
+    /// and takes the answers.
+    fn kind(&self) -> Kind {
+        match self.action.kind() {
+            Kind::Invoke | Kind::Build if self.elsewhere() => Kind::NotRun,
+            kind => kind,
+        }
+    }
+
     /// Whether a person has abandoned the execution.
     pub(super) fn abandoned(&self) -> bool {
         self.engine.stop_of(self.execution) == Some(Stop::Abandon)
@@ -265,7 +279,7 @@ impl Task<'_> {
         let mut said = done.said;
         let error = problem.as_ref();
         said.error = error.map(|problem| (problem.code.clone(), problem.message.clone()));
-        if self.action.kind() != Kind::Invoke || !self.reached_function() {
+        if !self.engine.stand_in.has_job(&self.id) {
             self.record(name, &said, done.by);
         }
         let lasted = self.started.elapsed().unwrap_or_default();
@@ -306,11 +320,6 @@ impl Task<'_> {
             milliseconds: u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
         });
         status
-    }
-
-    /// Whether a job was made of the action, which the stand-in remembers itself.
-    fn reached_function(&self) -> bool {
-        self.engine.stand_in.has_job(&self.id)
     }
 }
 

@@ -1,8 +1,10 @@
 //! A manual approval: the audience decides, CodePipeline remembers who and what was said.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
+use anyhow::Context;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::act::{Done, Task, Undone};
@@ -31,7 +33,8 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
     engine.note(|known| {
         known.tokens.insert(task.id.clone(), token);
     });
-    let decided = wait(task, approval);
+    let published = publish(task, &approval);
+    let decided = published.and_then(|()| wait(task, approval));
     engine.note(|known| {
         known.tokens.remove(&task.id);
     });
@@ -57,6 +60,47 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
     })
 }
 
+/// Tells the approval's topic, as the pipeline's role. Without the permission nobody would hear of
+/// it, and the action fails.
+fn publish(task: &Task<'_>, approval: &Approval) -> Result<(), Undone> {
+    let Some(topic) = &approval.topic else {
+        return Ok(());
+    };
+    let engine = task.engine;
+    let expires = task.started + patience(task);
+    let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let message = json!({
+        "region": engine.home.region(),
+        "approval": {
+            "pipelineName": approval.pipeline,
+            "stageName": approval.stage,
+            "actionName": approval.action,
+            "token": approval.token,
+            // Seconds since 1970: a rehearsal has no other use for dates.
+            "expires": expires.as_secs().to_string(),
+            "externalEntityLink": approval.link,
+            "customData": approval.custom_data,
+        },
+    });
+    let subject = format!("Approval needed: {}", approval.pipeline);
+    let subject: String = subject.chars().take(100).collect();
+    let message = message.to_string();
+    let params = [
+        ("TopicArn", topic.as_str()),
+        ("Subject", &subject),
+        ("Message", &message),
+    ];
+    let told = task.actor()?.query("sns", "Publish", &params);
+    told.with_context(|| format!("tell the approval's topic {topic}"))?;
+    Ok(())
+}
+
+/// How long it waits.
+fn patience(task: &Task<'_>) -> Duration {
+    let minutes = task.action.timeout_minutes;
+    minutes.map_or(DAYS, |minutes| Duration::from_secs(u64::from(minutes) * 60))
+}
+
 /// Asks on a thread of its own, so that a person who stops the execution need not decide first.
 fn wait(task: &Task<'_>, approval: Approval) -> Result<Decision, Undone> {
     let engine = task.engine;
@@ -70,8 +114,7 @@ fn wait(task: &Task<'_>, approval: Approval) -> Result<Decision, Undone> {
         drop(board);
         asking.changed.notify_all();
     });
-    let minutes = task.action.timeout_minutes;
-    let patience = minutes.map_or(DAYS, |minutes| Duration::from_secs(u64::from(minutes) * 60));
+    let patience = patience(task);
     let decided = engine.wait_for(Instant::now() + patience, |board| {
         let run = board.runs.get(task.execution);
         if run.is_some_and(|run| run.stop == Some(Stop::Abandon)) {

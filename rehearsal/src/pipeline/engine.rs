@@ -26,6 +26,8 @@ pub(super) struct Engine {
     /// The root of the pipeline's account, in its region.
     pub(super) home: Account,
     pub(super) stand_in: CodePipeline,
+    /// Where whoever is no function finds CodePipeline.
+    pub(super) codepipeline: String,
     /// Where builds work.
     pub(super) scratch: PathBuf,
     pub(super) board: Mutex<Board>,

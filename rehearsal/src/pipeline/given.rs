@@ -8,8 +8,13 @@ use super::audience::What;
 pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
     let action = task.action;
     let absent = put(task)?;
+    let place = if task.elsewhere() {
+        " in another region"
+    } else {
+        ""
+    };
     let mut why = format!(
-        "{} by {} is not rehearsed and counts as done",
+        "{} by {}{place} is not rehearsed and counts as done",
         action.category, action.provider
     );
     for name in &absent {

@@ -108,9 +108,9 @@ fn hear(task: &Task<'_>, answer: &Answer) {
 /// Why no job came to the function.
 fn not_invoked(task: &Task<'_>, function: &str, error: &anyhow::Error) -> Problem {
     let aws = error.downcast_ref::<AwsError>();
-    let role = task.roles().pop();
-    match (aws.map(|aws| aws.code.as_str()), role) {
-        (Some("AccessDenied" | "AccessDeniedException"), Some(role)) => {
+    let denied = aws.is_some_and(AwsError::is_denied);
+    match (aws.map(|aws| aws.code.as_str()), task.roles().pop()) {
+        (_, Some(role)) if denied => {
             let message = format!(
                 "{role} could not give {function} its job: {error:#}. It needs \
                  lambda:InvokeFunction on the function, and its trust policy must let \

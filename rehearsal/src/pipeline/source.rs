@@ -121,10 +121,12 @@ fn of_bucket(task: &Task<'_>) -> Result<Found, Undone> {
             task.action.name
         )
     };
-    let headers = actor.head_object(&bucket, &key).with_context(shown)?;
-    let zip = actor.get_object(&bucket, &key).with_context(shown)?;
+    let object = actor.object(&bucket, &key).with_context(shown)?;
     let header = |name: &str| {
-        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        let value = object
+            .headers
+            .get(name)
+            .and_then(|value| value.to_str().ok());
         value.unwrap_or_default().trim_matches('"').to_owned()
     };
     let (version, tag) = (header("x-amz-version-id"), header("etag"));
@@ -140,7 +142,7 @@ fn of_bucket(task: &Task<'_>) -> Result<Found, Undone> {
         ("VersionId", version.clone()),
     ];
     Ok(Found {
-        zip: zip.to_vec(),
+        zip: object.body.to_vec(),
         revision: version,
         summary: format!("s3://{bucket}/{key}"),
         variables: variables

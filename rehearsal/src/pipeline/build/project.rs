@@ -102,6 +102,10 @@ fn credentials(task: &Task<'_>, project: &Project) -> Result<Vec<(String, String
     let region = task.action.region.as_deref().unwrap_or(home.region());
     let pairs = [
         ("AWS_ENDPOINT_URL", home.endpoint()),
+        (
+            "AWS_ENDPOINT_URL_CODEPIPELINE",
+            task.engine.codepipeline.clone(),
+        ),
         ("AWS_REGION", region.to_owned()),
         ("AWS_DEFAULT_REGION", region.to_owned()),
         ("AWS_ACCESS_KEY_ID", credentials.access_key_id().to_owned()),
