@@ -129,13 +129,32 @@ fn read(options: &Options) -> Result<Order> {
         pipeline: pipeline?,
         parameters,
         world: world.unwrap_or_default(),
-        inputs: Inputs {
-            sources: options.source.iter().cloned().collect(),
-            artifacts: options.artifact.iter().cloned().collect(),
-            variables: options.variable.iter().cloned().collect(),
-            ..Inputs::default()
-        },
+        inputs: inputs(options),
     })
+}
+
+/// What is given in the place of what AWS would do.
+fn inputs(options: &Options) -> Inputs {
+    let mut variables = BTreeMap::new();
+    let mut outputs = BTreeMap::<String, BTreeMap<String, String>>::new();
+    for (name, value) in &options.variable {
+        match name.split_once('.') {
+            Some((namespace, key)) => {
+                let of = outputs.entry(namespace.to_owned()).or_default();
+                of.insert(key.to_owned(), value.clone());
+            }
+            None => {
+                variables.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Inputs {
+        sources: options.source.iter().cloned().collect(),
+        artifacts: options.artifact.iter().cloned().collect(),
+        variables,
+        outputs,
+        ..Inputs::default()
+    }
 }
 
 fn one(error: Error) -> WrongUse {

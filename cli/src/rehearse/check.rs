@@ -1,7 +1,7 @@
 //! Holds the options against the pipeline: names that it does not have, folders and values that it
 //! needs. Pure.
 
-use rehearsal::pipeline::{Definition, Inputs, Kind};
+use rehearsal::pipeline::{Action, Definition, Inputs, Kind};
 
 use super::options::Options;
 
@@ -9,8 +9,17 @@ use super::options::Options;
 pub(super) fn check(definition: &Definition, inputs: &Inputs, options: &Options) -> Vec<String> {
     let mut wrong = inputs.missing(definition);
     let variables: Vec<&str> = definition.variables.iter().map(|v| &*v.name).collect();
-    for (name, _) in &options.variable {
+    for name in inputs.variables.keys() {
         unknown(&mut wrong, "--variable", "variable", name, &variables);
+    }
+    let not_run = definition.actions();
+    let not_run = not_run.filter(|(_, action)| !runs(action, options));
+    let namespaces: Vec<&str> = not_run
+        .filter_map(|(_, action)| action.namespace.as_deref())
+        .collect();
+    for name in inputs.outputs.keys() {
+        let what = "namespace of an action that is not run";
+        unknown(&mut wrong, "--variable", what, name, &namespaces);
     }
     for variable in definition.variables.iter().filter(|v| v.default.is_none()) {
         if !options
@@ -40,6 +49,21 @@ pub(super) fn check(definition: &Definition, inputs: &Inputs, options: &Options)
     wrong
 }
 
+/// Whether an action is carried out here.
+pub(super) fn runs(action: &Action, options: &Options) -> bool {
+    let here = action
+        .region
+        .as_ref()
+        .is_none_or(|region| *region == options.region);
+    let given = |name: &String| options.artifact.iter().any(|(given, _)| given == name);
+    match action.kind() {
+        Kind::Source | Kind::Approval => true,
+        Kind::Invoke => here,
+        Kind::Build => here && (action.outputs.is_empty() || !action.outputs.iter().all(given)),
+        Kind::NotRun => false,
+    }
+}
+
 fn unknown(wrong: &mut Vec<String>, option: &str, what: &str, name: &str, known: &[&str]) {
     if known.contains(&name) {
         return;
@@ -60,6 +84,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::rehearse::inputs;
 
     #[derive(Parser)]
     struct Line {
@@ -83,10 +108,11 @@ mod tests {
                     "OutputArtifacts": [{ "Name": "Src" }],
                     "Configuration": { "S3Bucket": "b", "S3ObjectKey": "k" },
                 }] },
-                { "Name": "Test", "Actions": [{
-                    "Name": "Go",
-                    "ActionTypeId": kind("Approval", "Manual"),
-                }] },
+                { "Name": "Test", "Actions": [
+                    { "Name": "Stack", "Namespace": "Out",
+                      "ActionTypeId": kind("Deploy", "CloudFormation") },
+                    { "Name": "Go", "ActionTypeId": kind("Approval", "Manual") },
+                ] },
             ],
         });
         Definition::parse(&properties).unwrap()
@@ -95,24 +121,20 @@ mod tests {
     fn checked(line: &str) -> Vec<String> {
         let words = std::iter::once("rehearse").chain(line.split_whitespace());
         let options = Line::try_parse_from(words).unwrap().options;
-        let inputs = Inputs {
-            sources: options.source.iter().cloned().collect(),
-            ..Inputs::default()
-        };
-        check(&definition(), &inputs, &options)
+        check(&definition(), &inputs(&options), &options)
     }
 
     #[test]
     fn names_that_the_pipeline_has_pass() {
-        let passes = checked("t --variable TAG=1 --approve Go Test/Go --source Zip=.");
+        let passes = checked("t --variable TAG=1 Out.Url=x --approve Go Test/Go --source Zip=.");
         assert!(passes.is_empty(), "{passes:?}");
         assert!(checked("t --variable TAG=1 --approve all").is_empty());
     }
 
     #[test]
     fn all_that_the_pipeline_does_not_have_comes_at_once() {
-        let wrong = checked("t --variable TAGS=1 --approve Goo --source Git=.");
-        assert_eq!(wrong.len(), 4, "{wrong:#?}");
+        let wrong = checked("t --variable TAGS=1 In.Url=x --approve Goo --source Git=.");
+        assert_eq!(wrong.len(), 5, "{wrong:#?}");
         assert!(
             wrong[0].contains("Git") && wrong[0].contains("Zip"),
             "{}",
@@ -122,6 +144,7 @@ mod tests {
             wrong[1..],
             [
                 "--variable TAGS: the pipeline has no such variable; there are: TAG, LEVEL",
+                "--variable In: the pipeline has no such namespace of an action that is not run; there are: Out",
                 "the pipeline's variable TAG has no default: give --variable TAG=VALUE",
                 "--approve Goo: the pipeline has no such approval; there are: Go, Test/Go",
             ]

@@ -6,6 +6,7 @@ use rehearsal::pipeline::{Action, Deployed, Kind};
 use rehearsal::say::wrapped;
 use serde_json::{Value, json};
 
+use super::check::runs;
 use super::options::Options;
 use super::screen::Paint;
 
@@ -33,7 +34,7 @@ pub(super) fn plan(deployed: &Deployed, options: &Options, paint: Paint) -> Stri
             ));
         }
     }
-    let out = left_out(deployed);
+    let out = left_out(deployed, options);
     if !out.is_empty() {
         lines.push(String::new());
         lines.push(paint.bold("Not rehearsed"));
@@ -54,16 +55,16 @@ pub(super) fn data(deployed: &Deployed, options: &Options) -> Value {
         "pipeline": definition.name,
         "mode": definition.mode.name(),
         "actions": actions.collect::<Vec<_>>(),
-        "notRehearsed": left_out(deployed),
+        "notRehearsed": left_out(deployed, options),
     })
 }
 
 /// What is not as on AWS: actions, resources, and settings that are not heeded.
-pub(super) fn left_out(deployed: &Deployed) -> Vec<String> {
+pub(super) fn left_out(deployed: &Deployed, options: &Options) -> Vec<String> {
     let definition = &deployed.definition;
     let actions = definition
         .actions()
-        .filter(|(_, action)| action.kind() == Kind::NotRun);
+        .filter(|(_, action)| !runs(action, options));
     let mut out: Vec<String> = actions
         .map(|(stage, action)| {
             format!(
@@ -87,53 +88,52 @@ pub(super) fn left_out(deployed: &Deployed) -> Vec<String> {
 /// How an action is rehearsed.
 fn how(deployed: &Deployed, action: &Action, options: &Options) -> String {
     let setting = |key: &str| action.configuration.get(key).map_or("?", String::as_str);
-    let folder = |pairs: &[(String, std::path::PathBuf)], name: &str| {
-        let pair = pairs.iter().find(|(given, _)| given == name);
-        pair.map(|(_, path)| path.display().to_string())
+    let gives = |needed: &BTreeSet<&str>| {
+        let given = needed
+            .iter()
+            .map(|name| format!("--artifact {name}=FOLDER"));
+        given.collect::<Vec<_>>().join(" ")
     };
+    if !runs(action, options) {
+        let needed = needed(deployed, action, options);
+        return match needed.is_empty() {
+            true => format!("{}: not run", action.provider),
+            false => format!(
+                "{}: not run; what comes after needs {}",
+                action.provider,
+                gives(&needed)
+            ),
+        };
+    }
     match action.kind() {
-        Kind::Source => match folder(&options.source, &action.name) {
-            Some(path) => format!("the folder {path}, in the place of {}", action.provider),
-            None => format!("s3://{}/{}", setting("S3Bucket"), setting("S3ObjectKey")),
-        },
+        Kind::Source => {
+            let given = options.source.iter().find(|(name, _)| *name == action.name);
+            match given {
+                Some((_, path)) => {
+                    format!(
+                        "the folder {}, in the place of {}",
+                        path.display(),
+                        action.provider
+                    )
+                }
+                None => format!("s3://{}/{}", setting("S3Bucket"), setting("S3ObjectKey")),
+            }
+        }
         Kind::Build => {
             let project = setting("ProjectName");
-            let given = all_given(action, options);
-            if given {
-                format!("CodeBuild {project}: not run, its artifacts are given")
-            } else if deployed.builds.contains_key(project) {
+            if deployed.builds.contains_key(project) {
                 format!("CodeBuild {project}: its buildspec, on this machine")
             } else {
+                let outputs = action.outputs.iter().map(String::as_str).collect();
                 format!(
-                    "CodeBuild {project}, which the template does not have: the source's \
-                     buildspec.yml, on this machine"
+                    "CodeBuild {project}, which the template does not make: it will fail without {}",
+                    gives(&outputs)
                 )
             }
         }
-        Kind::Approval => "a person".to_owned(),
         Kind::Invoke => format!("Lambda {}", setting("FunctionName")),
-        Kind::NotRun => {
-            let needed = needed(deployed, action, options);
-            if needed.is_empty() {
-                format!("{}: not run", action.provider)
-            } else {
-                let given = needed
-                    .iter()
-                    .map(|name| format!("--artifact {name}=FOLDER"));
-                let given = given.collect::<Vec<_>>().join(" ");
-                format!(
-                    "{}: not run; what comes after needs {given}",
-                    action.provider
-                )
-            }
-        }
+        Kind::Approval | Kind::NotRun => "a person".to_owned(),
     }
-}
-
-/// Whether every output artifact of an action is given.
-fn all_given(action: &Action, options: &Options) -> bool {
-    let given = |name: &String| options.artifact.iter().any(|(given, _)| given == name);
-    !action.outputs.is_empty() && action.outputs.iter().all(given)
 }
 
 /// Output artifacts that another action takes and nobody gives.
@@ -145,4 +145,90 @@ fn needed<'a>(deployed: &Deployed, action: &'a Action, options: &Options) -> BTr
         .filter(|name| !options.artifact.iter().any(|(given, _)| given == *name))
         .map(String::as_str)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use clap::Parser;
+    use rehearsal::pipeline::{Definition, Project};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// An action with an output artifact of its own name.
+    fn action(category: &str, provider: &str, name: &str, more: Value) -> Value {
+        let mut action = json!({
+            "Name": name,
+            "ActionTypeId": {
+                "Category": category, "Owner": "AWS", "Provider": provider, "Version": "1"
+            },
+        });
+        if category != "Approval" {
+            action["OutputArtifacts"] = json!([{ "Name": name }]);
+        }
+        if !["Source", "Approval"].contains(&category) {
+            action["InputArtifacts"] = json!([{ "Name": "Zip" }]);
+        }
+        for (key, value) in more.as_object().unwrap() {
+            action[key] = value.clone();
+        }
+        action
+    }
+
+    fn deployed() -> Deployed {
+        let source = json!({ "Configuration": { "S3Bucket": "b", "S3ObjectKey": "k.zip" } });
+        let project = |name: &str| json!({ "Configuration": { "ProjectName": name } });
+        let function = json!({
+            "RunOrder": 2,
+            "InputArtifacts": [{ "Name": "Stack" }],
+            "Configuration": { "FunctionName": "call" },
+        });
+        let properties = json!({
+            "Name": "orders",
+            "RoleArn": "arn:aws:iam::111111111111:role/pipeline",
+            "ArtifactStore": { "Type": "S3", "Location": "artifacts" },
+            "Stages": [
+                { "Name": "Source", "Actions": [action("Source", "S3", "Zip", source)] },
+                { "Name": "Build", "Actions": [
+                    action("Build", "CodeBuild", "Ours", project("ours")),
+                    action("Build", "CodeBuild", "Theirs", project("theirs")),
+                ] },
+                { "Name": "Deploy", "Actions": [
+                    action("Deploy", "CloudFormation", "Stack", json!({})),
+                    action("Invoke", "Lambda", "Call", function),
+                    action("Approval", "Manual", "Go", json!({ "RunOrder": 3 })),
+                ] },
+            ],
+        });
+        Deployed {
+            definition: Definition::parse(&properties).unwrap(),
+            builds: BTreeMap::from([("ours".to_owned(), Project::default())]),
+            left_out: vec![("Hook".to_owned(), "AWS::CodePipeline::Webhook".to_owned())],
+            unheeded: Vec::new(),
+        }
+    }
+
+    fn planned(line: &str) -> String {
+        let words = std::iter::once("rehearse").chain(line.split_whitespace());
+        let options = Line::try_parse_from(words).unwrap().options;
+        plan(&deployed(), &options, Paint(false))
+    }
+
+    #[test]
+    fn a_plan_says_what_runs_and_what_is_missing() {
+        insta::assert_snapshot!(planned("t"));
+    }
+
+    #[test]
+    fn what_is_given_is_not_run() {
+        let given = planned("t --source Zip=src --artifact Theirs=out Stack=out");
+        insta::assert_snapshot!(given);
+    }
 }

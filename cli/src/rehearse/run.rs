@@ -58,7 +58,7 @@ pub(super) fn run(
             watcher.say(&conclusion(execution, &called, open.as_ref(), paint));
         }
     }
-    let out = plan::left_out(&stage.deployed).len();
+    let out = plan::left_out(&stage.deployed, options).len();
     if out > 0 {
         let things = if out == 1 { "thing" } else { "things" };
         watcher.say(&format!("Not rehearsed: {out} {things}, named above."));

@@ -27,10 +27,7 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
         given::put(task)?;
         let why = "its artifacts are given: the build is not run".to_owned();
         task.hear(What::NotRun { why: why.clone() });
-        return Ok(Done {
-            not_run: Some(why),
-            ..Done::default()
-        });
+        return Ok(given::done(task, why));
     }
     let name = task
         .configuration

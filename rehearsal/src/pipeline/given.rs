@@ -3,6 +3,7 @@
 use super::act::{Done, Task, Undone};
 use super::artifacts;
 use super::audience::What;
+use crate::codepipeline::Said;
 
 /// Puts the folders that were given in the place of the output artifacts.
 pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
@@ -23,10 +24,21 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
         ));
     }
     task.hear(What::NotRun { why: why.clone() });
-    Ok(Done {
+    Ok(done(task, why))
+}
+
+/// The end of an action that was not run; the variables that it would have are given, or are none.
+pub(super) fn done(task: &Task<'_>, why: String) -> Done {
+    let namespace = task.action.namespace.as_ref();
+    let given = namespace.and_then(|name| task.engine.inputs.outputs.get(name));
+    Done {
+        said: Said {
+            variables: given.cloned().unwrap_or_default(),
+            ..Said::default()
+        },
         not_run: Some(why),
         ..Done::default()
-    })
+    }
 }
 
 /// Writes the output artifacts that folders are given for; answers the others' names.

@@ -18,6 +18,8 @@ pub struct Inputs {
     pub artifacts: BTreeMap<String, PathBuf>,
     /// Values of the pipeline's variables, for every execution that gives no other.
     pub variables: BTreeMap<String, String>,
+    /// By namespace, the variables of actions that are not run.
+    pub outputs: BTreeMap<String, BTreeMap<String, String>>,
     /// CodeBuild projects by name.
     pub builds: BTreeMap<String, Project>,
     /// How long a function may say nothing before its action fails; as on AWS 20 minutes when none.
