@@ -123,17 +123,9 @@ impl World {
         change: impl FnOnce(&mut Value),
         files: &[(&str, &[u8])],
     ) -> JobSpec {
-        let mut rollout = json!({
-            "targets": [{"service": case.service.name, "cluster": "test"}],
-            "region": suite::TARGET_REGION,
-            "role": suite::TARGET_ROLE,
-            "externalId": suite::EXTERNAL_ID,
-        });
+        let (mut rollout, images) = self.files(case);
         change(&mut rollout);
-        let rollout = rollout.to_string();
-        let images =
-            json!([{"name": case.service.name, "imageUri": format!("{}:v2", case.repository)}])
-                .to_string();
+        let (rollout, images) = (rollout.to_string(), images.to_string());
         let mut all: BTreeMap<&str, &[u8]> = BTreeMap::from([
             ("rollout.json", rollout.as_bytes()),
             ("imagedefinitions.json", images.as_bytes()),
@@ -141,6 +133,21 @@ impl World {
         all.extend(files.iter().copied());
         let all: Vec<(&str, &[u8])> = all.into_iter().collect();
         self.job_from(self.suite.store.put_artifact("Build", &all).unwrap())
+    }
+
+    /// The rollout file and the image file of a rollout of `v2`.
+    pub(crate) fn files(&self, case: &Case) -> (Value, Value) {
+        let rollout = json!({
+            "targets": [{"service": case.service.name, "cluster": "test"}],
+            "region": suite::TARGET_REGION,
+            "role": suite::TARGET_ROLE,
+            "externalId": suite::EXTERNAL_ID,
+        });
+        let image = format!("{}:v2", case.repository);
+        (
+            rollout,
+            json!([{"name": case.service.name, "imageUri": image}]),
+        )
     }
 
     /// A job with an artifact of any kind.

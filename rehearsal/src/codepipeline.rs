@@ -5,35 +5,39 @@
 //! and duplicates on request. Whether the caller may answer is decided by the emulator's IAM.
 
 mod answer;
+mod delivery;
 mod event;
 mod history;
 mod job;
+mod known;
 mod model;
+mod record;
 mod sample;
 mod state;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue};
 use hyper::body::Bytes;
 use serde_json::Value;
 use tokio::runtime::Handle;
-use uuid::Uuid;
 
-pub use job::{Answer, Artifact, Edit, Finished, JobId, JobSpec, Outcome};
+pub use job::{Answer, Artifact, Declared, Edit, Finished, JobId, JobSpec, Outcome};
+pub(crate) use known::{Known, KnownExecution, KnownStage};
+pub(crate) use record::{ActionRecord, Said};
 pub use sample::raw_event;
 
-use crate::account::lambda::invocations;
-use crate::emulator::{HOME_ACCOUNT, HOME_REGION};
+use crate::emulator::HOME_ACCOUNT;
 use crate::proxy;
-use crate::signed::{Aws, Call, Credentials};
+use crate::signed::Aws;
 use crate::tools::Tools;
 use crate::wire::{Response, lock};
 use answer::{Next, Refusal};
 use model::Model;
-use state::{Action, Ended, JobStatus, State};
+use state::{Action, Ended, State};
 
 /// The stand-in; cloning shares it.
 #[derive(Clone)]
@@ -70,9 +74,7 @@ impl CodePipeline {
         self.shared
             .runtime
             .block_on(self.next_job(action, None))
-            .inspect_err(|error| {
-                self.end(action, Ended::Broken(format!("{error:#}")));
-            })
+            .inspect_err(|error| self.end(action, Ended::broken(error)))
     }
 
     /// Waits for the action's end, through all of its continuations.
@@ -84,7 +86,9 @@ impl CodePipeline {
         let action = state.action_of(job)?;
         let outcome = match &action.ended {
             Some(Ended::Outcome(outcome)) => outcome.clone(),
-            Some(Ended::Broken(reason)) => bail!("job {job} could not be delivered: {reason}"),
+            Some(Ended::Broken { reason, .. }) => {
+                bail!("job {job} could not be delivered: {reason}")
+            }
             None => bail!("job {job} has not ended"),
         };
         let (answers, ids) = (state.answers_to(action), action.ids());
@@ -111,16 +115,14 @@ impl CodePipeline {
     /// Delivers a job's event once more, as Lambda may at any time.
     pub fn redeliver(&self, job: &JobId) -> Result<()> {
         let state = self.state();
-        let function = state.action_of(job)?.spec.function.clone();
+        let spec = state.action_of(job)?.spec.clone();
         let event = state
             .jobs
             .get(&job.0)
             .map(|job| job.event.clone())
             .unwrap_or_default();
         drop(state);
-        self.shared
-            .runtime
-            .block_on(self.deliver(&function, &event))
+        self.shared.runtime.block_on(self.deliver(&spec, &event))
     }
 
     /// Stops the action and abandons it: whatever its jobs answer now is refused.
@@ -148,9 +150,20 @@ impl CodePipeline {
     }
 
     /// Puts an execution of an action that is not Lambda's into the history: an
-    /// `ActionExecutionDetail` as `ListActionExecutions` is to return it, such as an approval.
+    /// `ActionExecutionDetail` as `ListActionExecutions` is to return it, such as an approval. One
+    /// with the id of an earlier one takes its place.
     pub fn record_action(&self, pipeline: &str, detail: Value) {
-        self.state().recorded.push((pipeline.to_owned(), detail));
+        self.state().record(pipeline, detail);
+    }
+
+    /// Answers that were not as the API model has them. The caller was told so with a status 500.
+    pub fn invalid_answers(&self) -> Vec<String> {
+        self.state().invalid.clone()
+    }
+
+    /// How often each looking operation was answered since the start.
+    pub fn answered(&self) -> BTreeMap<String, usize> {
+        self.state().answered.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -189,77 +202,6 @@ impl CodePipeline {
         Ok(())
     }
 
-    /// A new job of an action, with a new id and new credentials, delivered.
-    async fn next_job(&self, action: usize, token: Option<&str>) -> Result<JobId> {
-        let spec = self
-            .state()
-            .actions
-            .get(action)
-            .map(|action| action.spec.clone());
-        let spec = spec.context("there is no such action")?;
-        let credentials = self.artifact_credentials(&spec).await?;
-        let id = Uuid::new_v4().to_string();
-        let event = event::event(&spec, &id, &credentials, token);
-        {
-            let mut state = self.state();
-            // Abandoned while the pause went by.
-            if state
-                .actions
-                .get(action)
-                .is_some_and(|action| action.ended.is_some())
-            {
-                return Ok(JobId(id));
-            }
-            state.add_job(action, &id, event.clone(), JobStatus::Waiting);
-        }
-        self.shared.changed.notify_all();
-        let deliveries = if token.is_none() { spec.deliveries } else { 1 };
-        for _ in 0..deliveries {
-            self.deliver(&spec.function, &event).await?;
-        }
-        Ok(JobId(id))
-    }
-
-    /// Sessions of the artifact role, an hour long; without a role they open nothing.
-    async fn artifact_credentials(&self, spec: &JobSpec) -> Result<Credentials> {
-        let Some(role) = &spec.artifact_role else {
-            let soon = Some(SystemTime::now() + Duration::from_secs(3600));
-            return Ok(Credentials::new(
-                "ASIANOTHING",
-                "none",
-                Some("none".to_owned()),
-                soon,
-                "none",
-            ));
-        };
-        let caller = self.shared.aws.root_of(HOME_ACCOUNT);
-        let params = [
-            ("RoleArn", role.as_str()),
-            ("RoleSessionName", "codepipeline-artifacts"),
-        ];
-        let session = self.shared.aws.assume_role(&caller, HOME_REGION, &params);
-        session
-            .await
-            .with_context(|| format!("get credentials for artifacts from {role}"))
-    }
-
-    /// Asynchronously, as CodePipeline does: Lambda retries on an error.
-    async fn deliver(&self, function: &str, event: &Value) -> Result<()> {
-        let aws = &self.shared.aws;
-        aws.call(Call {
-            credentials: &aws.root_of(HOME_ACCOUNT),
-            region: HOME_REGION,
-            service: "lambda",
-            method: Method::POST,
-            path_and_query: &invocations(function),
-            headers: &[("x-amz-invocation-type", "Event")],
-            body: event.to_string().into(),
-        })
-        .await
-        .with_context(|| format!("invoke {function}"))?;
-        Ok(())
-    }
-
     /// Continuations that are on their way, and all jobs until now.
     pub(crate) fn on_the_way(&self) -> (usize, usize) {
         let state = self.state();
@@ -289,11 +231,25 @@ impl CodePipeline {
         Ok(response)
     }
 
+    /// The answer, once it is as the API model has it; one that is not would teach a function to
+    /// read what AWS never sends.
+    fn valid(&self, state: &mut State, operation: &str, answer: Value) -> Result<Value, Refusal> {
+        *state.answered.entry(operation.to_owned()).or_default() += 1;
+        if let Err(wrong) = self.shared.model.check_answer(operation, &answer) {
+            let message =
+                format!("the stand-in's answer to {operation} is not as the API has it: {wrong}");
+            state.invalid.push(message.clone());
+            return Err(Refusal::internal(&message));
+        }
+        Ok(answer)
+    }
+
     fn act(&self, state: &mut State, call: &proxy::Call, identity: &Value) -> Result<Act, Refusal> {
         let (operation, request) = (call.operation.as_str(), &call.request_json());
         let principal = identity["arn"].as_str().unwrap_or_default();
         // Another account or region has other jobs and pipelines, that is: none.
-        let elsewhere = identity["account"] != HOME_ACCOUNT || call.region != HOME_REGION;
+        let elsewhere =
+            identity["account"] != HOME_ACCOUNT || call.region != self.shared.aws.region;
         let nobodys = State::default();
         let checked = self.shared.model.check(operation, request);
         match operation {
@@ -310,14 +266,15 @@ impl CodePipeline {
                 }
                 answer::take(state, operation, request, principal).map(Act::Taken)
             }
-            "ListActionExecutions" => {
+            "ListActionExecutions"
+            | "GetPipelineExecution"
+            | "GetPipelineState"
+            | "GetPipeline"
+            | "ListPipelineExecutions" => {
                 checked?;
-                history::list(if elsewhere { &nobodys } else { state }, request).map(Act::Found)
-            }
-            "GetPipelineExecution" => {
-                checked?;
-                let state = if elsewhere { &nobodys } else { state };
-                history::execution(state, request).map(Act::Found)
+                let seen = if elsewhere { &nobodys } else { &*state };
+                let found = history::answer(seen, operation, request)?;
+                self.valid(state, operation, found).map(Act::Found)
             }
             _ => {
                 checked?;
@@ -325,18 +282,6 @@ impl CodePipeline {
                 Err(Refusal::new("UnknownOperationException", &message))
             }
         }
-    }
-
-    fn continue_later(&self, action: usize, token: String, pause: Duration) {
-        let pipeline = self.clone();
-        self.shared.runtime.spawn(async move {
-            tokio::time::sleep(pause).await;
-            let next = pipeline.next_job(action, Some(&token)).await;
-            pipeline.state().continuing -= 1;
-            if let Err(error) = next {
-                pipeline.end(action, Ended::Broken(format!("{error:#}")));
-            }
-        });
     }
 }
 
@@ -353,7 +298,7 @@ fn response(acted: &Result<Act, Refusal>) -> Response {
         Ok(Act::Found(body)) => (200, body.to_string()),
         // The real one answers these with an empty body.
         Ok(Act::Taken(_)) => (200, String::new()),
-        Err(refusal) => (400, refusal.body().to_string()),
+        Err(refusal) => (refusal.status, refusal.body().to_string()),
     };
     let json = HeaderValue::from_static("application/x-amz-json-1.1");
     let headers = HeaderMap::from_iter([(http::header::CONTENT_TYPE, json)]);

@@ -20,8 +20,9 @@ const LAUNCHER: &str = include_str!("emulator/launch.py");
 /// A cold Python on a busy machine takes some seconds.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 
-/// The emulator's own account and region, where the pipeline lives.
+/// The emulator's own account, where the pipelines are.
 pub(crate) const HOME_ACCOUNT: &str = "111111111111";
+/// Where they are in it, if nothing else is asked for.
 pub(crate) const HOME_REGION: &str = "us-east-1";
 
 /// A running emulator; dropping it stops it and the functions that it started.
@@ -36,6 +37,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) tools: &'a Tools,
     pub(crate) dir: &'a Path,
     pub(crate) address: SocketAddr,
+    /// Its own region.
+    pub(crate) region: &'a str,
     /// Where functions send their calls.
     pub(crate) functions_endpoint: SocketAddr,
     /// Where the emulator finds Docker; without it tasks are records.
@@ -119,7 +122,7 @@ fn environment(settings: &Settings<'_>) -> Vec<(String, OsString)> {
         ("GATEWAY_PORT", settings.address.port().to_string().into()),
         ("BIND_HOST", "127.0.0.1".into()),
         ("MINISTACK_ACCOUNT_ID", HOME_ACCOUNT.into()),
-        ("MINISTACK_REGION", HOME_REGION.into()),
+        ("MINISTACK_REGION", settings.region.into()),
         ("AUTH", "true".into()),
         (
             "AWS_ENDPOINT_URL",

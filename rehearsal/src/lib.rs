@@ -13,7 +13,8 @@
 //! In reading order: [`Rehearsal`] starts it all; [`tools`] installs what it runs; [`account`] calls
 //! AWS as somebody; [`proxy`] records the functions' calls and makes them fail; [`codepipeline`]
 //! gives jobs and takes answers; [`package`] and [`deploy`] bring the suite in; [`world`] is what
-//! there is to deploy to; [`local`] runs one function by hand.
+//! there is to deploy to; [`local`] runs one function by hand; [`say`] and [`interrupt`] are how a
+//! command talks and ends.
 //!
 //! Everything blocks: tests and commands call it from plain threads, while the proxy and the
 //! stand-in live on a runtime of the rehearsal's own.
@@ -36,9 +37,12 @@ pub mod account;
 pub mod codepipeline;
 pub mod deploy;
 pub mod docker;
+pub mod interrupt;
 pub mod local;
 pub mod package;
+pub mod pipeline;
 pub mod proxy;
+pub mod say;
 pub mod suite;
 pub mod tools;
 pub mod workspace;
@@ -71,6 +75,8 @@ pub struct Options {
     pub log: Option<Progress>,
     /// More environment variables for every function.
     pub environment: Vec<(String, String)>,
+    /// Where the pipelines are; us-east-1 when none.
+    pub region: Option<String>,
 }
 
 /// What an ECS task is.
@@ -126,6 +132,7 @@ impl Rehearsal {
         let aws = Aws {
             http: wire::client(),
             endpoint: emulator::free_address()?,
+            region: options.region.as_deref().unwrap_or(HOME_REGION).to_owned(),
         };
         let pipeline = CodePipeline::new(aws.clone(), runtime.handle().clone(), tools)?;
         let proxy = runtime.block_on(proxy::start(
@@ -147,6 +154,7 @@ impl Rehearsal {
             tools,
             dir: &dir,
             address: aws.endpoint,
+            region: &aws.region,
             functions_endpoint: proxy.address(),
             docker_host: docker_host.as_deref(),
             environment: &options.environment,
@@ -184,9 +192,10 @@ impl Rehearsal {
         Account::root(self.aws.clone(), self.runtime.handle().clone(), id, region)
     }
 
-    /// Account 111111111111 in us-east-1: pipeline, functions, artifacts.
+    /// Account 111111111111 in the region of the pipelines (us-east-1, if nothing else was asked
+    /// for): pipeline, functions, artifacts.
     pub fn tooling(&self) -> Account {
-        self.account(HOME_ACCOUNT, HOME_REGION)
+        self.account(HOME_ACCOUNT, &self.aws.region)
     }
 
     /// Waits until no event is being handled by a function or waits for Lambda's retry, and no

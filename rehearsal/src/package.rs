@@ -104,6 +104,14 @@ pub(crate) fn functions(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// Builds a binary of the workspace that is no function, and returns where it is.
+pub fn tool(name: &str, progress: &dyn Fn(&str)) -> Result<PathBuf> {
+    let mut built = build(Profile::Dev, &[name.to_owned()], progress)?;
+    built
+        .remove(name)
+        .with_context(|| format!("cargo build tells of no binary {name}"))
+}
+
 /// Runs `cargo build`; answers the binaries' paths by name.
 fn build(
     profile: Profile,

@@ -32,6 +32,8 @@ const ROOT_SECRET: &str = "rehearsal";
 pub(crate) struct Aws {
     pub(crate) http: Http,
     pub(crate) endpoint: SocketAddr,
+    /// The region of the pipelines.
+    pub(crate) region: String,
 }
 
 /// Who calls what: a request before it is signed.

@@ -138,14 +138,14 @@ pub fn install(
 }
 
 /// A template's parameters, by name.
-type Parameters = Vec<(&'static str, String)>;
+type Parameters<'a> = Vec<(&'a str, String)>;
 
 fn one(
     rehearsal: &Rehearsal,
     account: &Account,
     name: &str,
     template: &Path,
-    parameters: Parameters,
+    parameters: Parameters<'_>,
     progress: &Progress,
 ) -> Result<()> {
     let parameters: Vec<(&str, &str)> = parameters
@@ -161,7 +161,7 @@ fn one(
 }
 
 /// What template.yaml is told of the account that it is deployed in, on either side.
-fn own_account(account: &str) -> Parameters {
+fn own_account(account: &str) -> Parameters<'static> {
     vec![
         ("OwnAccountClusterArns", clusters(account)),
         ("OwnAccountLogGroupArns", log_groups(account)),
@@ -176,7 +176,7 @@ fn own_account(account: &str) -> Parameters {
 }
 
 /// What templates/roles.yaml is told.
-fn target_account(tooling: &Account, other: &Account) -> Parameters {
+fn target_account(tooling: &Account, other: &Account) -> Parameters<'static> {
     let account = other.id();
     let cloudformation_role = CLOUDFORMATION_ROLE.rsplit('/').next().unwrap_or_default();
     vec![
@@ -215,6 +215,37 @@ fn stacks(account: &str) -> String {
 
 fn template_bucket(account: &str) -> String {
     format!("arn:aws:s3:::templates-{account}-{TARGET_REGION}")
+}
+
+/// Builds the functions and deploys `template.yaml`, with these parameters, into the account that the
+/// pipeline is in.
+pub fn functions(
+    rehearsal: &Rehearsal,
+    profile: Profile,
+    parameters: &[(&str, &str)],
+    progress: &Progress,
+) -> Result<()> {
+    progress("building the functions");
+    let template = package(profile, &**progress)?;
+    let tooling = rehearsal.tooling();
+    progress(&format!(
+        "deploying template.yaml into account {}, {}",
+        tooling.id(),
+        tooling.region()
+    ));
+    let own = parameters.iter();
+    let mut parameters: Parameters<'_> = own
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    parameters.push(("CaBundleFile", ca_bundle()?.to_owned()));
+    one(
+        rehearsal,
+        &tooling,
+        "redbutton",
+        &template,
+        parameters,
+        progress,
+    )
 }
 
 /// Where this machine keeps its CA certificates in one file.

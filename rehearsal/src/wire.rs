@@ -93,6 +93,13 @@ pub struct AwsError {
     pub message: String,
 }
 
+impl AwsError {
+    /// Whether a policy refused it; each protocol has its own word for that.
+    pub fn is_denied(&self) -> bool {
+        self.status == 403 || self.code.starts_with("AccessDenied")
+    }
+}
+
 impl fmt::Display for AwsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {}", self.code, self.status, self.message)

@@ -4,18 +4,17 @@ mod bench;
 mod broken;
 mod command;
 mod demo;
-mod interrupt;
 mod invoke;
 mod local;
 mod package;
 mod rules;
-mod say;
 mod schemas;
 mod test;
 
 use std::process::ExitCode;
 
 use clap::Parser;
+use rehearsal::{interrupt, say};
 
 /// What one does with redbutton's repository.
 #[derive(Parser)]

@@ -5,6 +5,7 @@ use http::Method;
 use hyper::body::Bytes;
 
 use super::Account;
+use crate::AwsError;
 use crate::signed::{encode, form};
 use crate::wire::{Response, xml_texts};
 
@@ -30,6 +31,17 @@ impl Account {
         Ok(())
     }
 
+    /// Creates a bucket in this region, with versions, unless it is there and this account's.
+    pub fn ensure_bucket(&self, bucket: &str) -> Result<()> {
+        self.create_bucket(bucket).or_else(|error| {
+            let aws = error.downcast_ref::<AwsError>();
+            match aws.is_some_and(|aws| aws.code == "BucketAlreadyOwnedByYou") {
+                true => Ok(()),
+                false => Err(error),
+            }
+        })
+    }
+
     /// Writes an object; `headers` are such as `x-amz-server-side-encryption`. Returns its version.
     pub fn put_object(
         &self,
@@ -48,9 +60,12 @@ impl Account {
 
     /// Reads the newest version of an object.
     pub fn get_object(&self, bucket: &str, key: &str) -> Result<Bytes> {
-        Ok(self
-            .s3(Method::GET, &path(bucket, key), &[], Bytes::new())?
-            .body)
+        Ok(self.object(bucket, key)?.body)
+    }
+
+    /// The newest version of an object, with its headers.
+    pub fn object(&self, bucket: &str, key: &str) -> Result<Response> {
+        self.s3(Method::GET, &path(bucket, key), &[], Bytes::new())
     }
 
     /// The headers of the newest version of an object.

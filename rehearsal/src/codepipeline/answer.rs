@@ -16,6 +16,7 @@ const VARIABLES_BYTES: usize = 122_880;
 pub(super) struct Refusal {
     pub(super) code: &'static str,
     pub(super) message: String,
+    pub(super) status: u16,
 }
 
 impl Refusal {
@@ -23,6 +24,15 @@ impl Refusal {
         Self {
             code,
             message: message.to_owned(),
+            status: 400,
+        }
+    }
+
+    /// The stand-in's own fault.
+    pub(super) fn internal(message: &str) -> Self {
+        Self {
+            status: 500,
+            ..Self::new("InternalFailure", message)
         }
     }
 

@@ -1,19 +1,73 @@
-//! What CodePipeline remembers: `ListActionExecutions` and `GetPipelineExecution`.
+//! What CodePipeline remembers: pipelines, their executions, and what each action did.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+mod stages;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::answer::Refusal;
-use super::job::{Artifact, Outcome};
+use super::job::Outcome;
+use super::known::{Known, KnownExecution};
+use super::record::{ActionRecord, seconds};
 use super::state::{Action, Ended, State};
-use crate::emulator::HOME_REGION;
+use crate::emulator::HOME_ACCOUNT;
 
 /// As many as the real one lists at most, and by default.
 const PAGE: u64 = 100;
 
+/// The mode of a definition that names none.
+static SUPERSEDED: std::sync::LazyLock<Value> = std::sync::LazyLock::new(|| "SUPERSEDED".into());
+
+/// What a looking operation answers.
+pub(super) fn answer(state: &State, operation: &str, request: &Value) -> Result<Value, Refusal> {
+    match operation {
+        "ListActionExecutions" => list(state, request),
+        "GetPipelineExecution" => execution(state, request),
+        "ListPipelineExecutions" => executions(state, request),
+        "GetPipelineState" => {
+            let name = known_pipeline(state, &request["name"])?;
+            let known = whole(state, name)?;
+            Ok(stages::states(known, name, &details(state, name)))
+        }
+        _ => {
+            let name = known_pipeline(state, &request["name"])?;
+            let known = whole(state, name)?;
+            if request["version"]
+                .as_u64()
+                .is_some_and(|version| version != 1)
+            {
+                let message = "The pipeline has no such version";
+                return Err(Refusal::new("PipelineVersionNotFoundException", message));
+            }
+            let region = &known.region;
+            let arn = format!("arn:aws:codepipeline:{region}:{HOME_ACCOUNT}:{name}");
+            let (created, updated) = (seconds(known.created), seconds(known.created));
+            Ok(json!({
+                "pipeline": known.declaration,
+                "metadata": { "pipelineArn": arn, "created": created, "updated": updated },
+            }))
+        }
+    }
+}
+
+/// All that the actions of a pipeline did, newest first.
+fn details(state: &State, pipeline: &str) -> Vec<Value> {
+    let ours = state
+        .actions
+        .iter()
+        .filter(|action| action.spec.pipeline == pipeline)
+        .map(|action| ActionRecord::of(action).detail());
+    let others = state
+        .recorded
+        .iter()
+        .filter(|(of, _)| of == pipeline)
+        .map(|(_, detail)| detail.clone());
+    let mut details: Vec<Value> = ours.chain(others).collect();
+    details.sort_by(|a, b| started(b).total_cmp(&started(a)));
+    details
+}
+
 /// `ListActionExecutions`, newest first.
-pub(super) fn list(state: &State, request: &Value) -> Result<Value, Refusal> {
+fn list(state: &State, request: &Value) -> Result<Value, Refusal> {
     let pipeline = known_pipeline(state, &request["pipelineName"])?;
     let filter = &request["filter"];
     let execution = [
@@ -25,6 +79,34 @@ pub(super) fn list(state: &State, request: &Value) -> Result<Value, Refusal> {
     if let Some(execution) = execution {
         known_execution(state, pipeline, execution)?;
     }
+    let details = details(state, pipeline)
+        .into_iter()
+        .filter(|detail| execution.is_none_or(|id| detail["pipelineExecutionId"] == id));
+    page(request, "actionExecutionDetails", details.collect())
+}
+
+/// `ListPipelineExecutions`, newest first.
+fn executions(state: &State, request: &Value) -> Result<Value, Refusal> {
+    let name = known_pipeline(state, &request["pipelineName"])?;
+    let known = whole(state, name)?;
+    let summary = |execution: &KnownExecution| {
+        json!({
+            "pipelineExecutionId": execution.id,
+            "status": execution.status,
+            "startTime": seconds(execution.started),
+            "lastUpdateTime": seconds(execution.updated),
+            "sourceRevisions": [],
+            "trigger": trigger(),
+            "executionMode": mode(known),
+            "executionType": "STANDARD",
+        })
+    };
+    let summaries = known.executions.iter().rev().map(summary);
+    page(request, "pipelineExecutionSummaries", summaries.collect())
+}
+
+/// A page of a list; the token is where the next one begins.
+fn page(request: &Value, name: &str, all: Vec<Value>) -> Result<Value, Refusal> {
     let start: usize = match request["nextToken"].as_str() {
         None => 0,
         Some(token) => token
@@ -33,36 +115,26 @@ pub(super) fn list(state: &State, request: &Value) -> Result<Value, Refusal> {
     };
     let size = request["maxResults"].as_u64().unwrap_or(PAGE);
     let size = usize::try_from(size).unwrap_or(usize::MAX);
-
-    let ours = state
-        .actions
-        .iter()
-        .filter(|action| action.spec.pipeline == pipeline)
-        .map(detail);
-    let others = state
-        .recorded
-        .iter()
-        .filter(|(of, _)| of == pipeline)
-        .map(|(_, detail)| detail.clone());
-    let mut details: Vec<Value> = ours
-        .chain(others)
-        .filter(|detail| execution.is_none_or(|id| detail["pipelineExecutionId"] == id))
-        .collect();
-    details.sort_by(|a, b| started(b).total_cmp(&started(a)));
-
     let mut answer = json!({});
-    if details.len() > start.saturating_add(size) {
+    if all.len() > start.saturating_add(size) {
         answer["nextToken"] = (start + size).to_string().into();
     }
-    answer["actionExecutionDetails"] = details.into_iter().skip(start).take(size).collect();
+    answer[name] = all.into_iter().skip(start).take(size).collect();
     Ok(answer)
 }
 
-/// `GetPipelineExecution`, as far as a job's function needs it.
-pub(super) fn execution(state: &State, request: &Value) -> Result<Value, Refusal> {
+/// `GetPipelineExecution`.
+fn execution(state: &State, request: &Value) -> Result<Value, Refusal> {
     let pipeline = known_pipeline(state, &request["pipelineName"])?;
     let execution = request["pipelineExecutionId"].as_str().unwrap_or_default();
     known_execution(state, pipeline, execution)?;
+    if let Some(known) = state.known.get(pipeline) {
+        let run = known.executions.iter().find(|run| run.id == execution);
+        return run
+            .map(|run| of_whole(pipeline, known, run))
+            .ok_or_else(not_found);
+    }
+    // A job that was started alone is all there is of its pipeline.
     let last = state
         .actions
         .iter()
@@ -72,7 +144,7 @@ pub(super) fn execution(state: &State, request: &Value) -> Result<Value, Refusal
         None => "InProgress",
         Some(Ended::Outcome(Outcome::Succeeded { .. })) => "Succeeded",
         Some(Ended::Outcome(Outcome::Abandoned)) => "Stopped",
-        Some(Ended::Outcome(Outcome::Failed { .. }) | Ended::Broken(_)) => "Failed",
+        Some(Ended::Outcome(Outcome::Failed { .. }) | Ended::Broken { .. }) => "Failed",
     };
     Ok(json!({ "pipelineExecution": {
         "pipelineName": pipeline,
@@ -85,18 +157,59 @@ pub(super) fn execution(state: &State, request: &Value) -> Result<Value, Refusal
     } }))
 }
 
+fn of_whole(name: &str, known: &Known, run: &KnownExecution) -> Value {
+    let variables = run.variables.iter();
+    let variables: Vec<Value> = variables
+        .map(|(name, value)| json!({ "name": name, "resolvedValue": value }))
+        .collect();
+    json!({ "pipelineExecution": {
+        "pipelineName": name,
+        "pipelineVersion": 1,
+        "pipelineExecutionId": run.id,
+        "status": run.status,
+        "artifactRevisions": run.revisions,
+        "variables": variables,
+        "trigger": trigger(),
+        "executionMode": mode(known),
+        "executionType": "STANDARD",
+    } })
+}
+
+/// Every execution of a rehearsal is started by its person.
+fn trigger() -> Value {
+    let detail = format!("arn:aws:iam::{HOME_ACCOUNT}:root");
+    json!({ "triggerType": "StartPipelineExecution", "triggerDetail": detail })
+}
+
+fn mode(known: &Known) -> &Value {
+    match &known.declaration["executionMode"] {
+        Value::Null => &SUPERSEDED,
+        mode => mode,
+    }
+}
+
+/// What only a pipeline that runs as a whole can tell.
+fn whole<'a>(state: &'a State, name: &str) -> Result<&'a Known, Refusal> {
+    state.known.get(name).ok_or_else(|| no_pipeline(name))
+}
+
 fn known_pipeline<'a>(state: &State, name: &'a Value) -> Result<&'a str, Refusal> {
     let name = name.as_str().unwrap_or_default();
     let known = state
         .actions
         .iter()
         .any(|action| action.spec.pipeline == name)
-        || state.recorded.iter().any(|(pipeline, _)| pipeline == name);
+        || state.recorded.iter().any(|(pipeline, _)| pipeline == name)
+        || state.known.contains_key(name);
     if known {
         return Ok(name);
     }
-    let message = format!("Account '111111111111' does not have a pipeline with name '{name}'");
-    Err(Refusal::new("PipelineNotFoundException", &message))
+    Err(no_pipeline(name))
+}
+
+fn no_pipeline(name: &str) -> Refusal {
+    let message = format!("Account '{HOME_ACCOUNT}' does not have a pipeline with name '{name}'");
+    Refusal::new("PipelineNotFoundException", &message)
 }
 
 fn known_execution(state: &State, pipeline: &str, id: &str) -> Result<(), Refusal> {
@@ -105,104 +218,20 @@ fn known_execution(state: &State, pipeline: &str, id: &str) -> Result<(), Refusa
         || state
             .recorded
             .iter()
-            .any(|(of, detail)| of == pipeline && detail["pipelineExecutionId"] == id);
+            .any(|(of, detail)| of == pipeline && detail["pipelineExecutionId"] == id)
+        || state
+            .known
+            .get(pipeline)
+            .is_some_and(|known| known.executions.iter().any(|run| run.id == id));
     if known {
         return Ok(());
     }
+    Err(not_found())
+}
+
+fn not_found() -> Refusal {
     let message = "The pipeline execution was not found";
-    Err(Refusal::new("PipelineExecutionNotFoundException", message))
-}
-
-/// One `ActionExecutionDetail`.
-fn detail(action: &Action) -> Value {
-    let spec = &action.spec;
-    let configuration = |parameters: Option<&String>| {
-        let mut all = json!({ "FunctionName": spec.function });
-        if let Some(parameters) = parameters {
-            all["UserParameters"] = parameters.as_str().into();
-        }
-        all
-    };
-    let (status, result, variables) = match &action.ended {
-        None => ("InProgress", json!({}), Map::new()),
-        Some(Ended::Broken(reason)) => ("Failed", error("InternalError", reason), Map::new()),
-        Some(Ended::Outcome(outcome)) => match outcome {
-            Outcome::Succeeded {
-                variables,
-                summary,
-                external_id,
-            } => {
-                let result = result(external_id.as_deref(), summary.as_deref());
-                let variables = variables
-                    .iter()
-                    .map(|(k, v)| (k.clone(), v.as_str().into()));
-                ("Succeeded", result, variables.collect())
-            }
-            Outcome::Failed {
-                kind,
-                message,
-                external_id,
-            } => {
-                let mut result = result(external_id.as_deref(), None);
-                result["errorDetails"] = error(kind, message)["errorDetails"].take();
-                ("Failed", result, Map::new())
-            }
-            Outcome::Abandoned => ("Abandoned", json!({}), Map::new()),
-        },
-    };
-    json!({
-        "pipelineExecutionId": spec.execution,
-        "actionExecutionId": action.id,
-        "pipelineVersion": 1,
-        "stageName": spec.stage,
-        "actionName": spec.action,
-        "startTime": seconds(action.started),
-        "lastUpdateTime": seconds(action.updated),
-        "status": status,
-        "input": {
-            "actionTypeId":
-                { "category": "Invoke", "owner": "AWS", "provider": "Lambda", "version": "1" },
-            "configuration": configuration(spec.user_parameters.as_ref()),
-            "resolvedConfiguration": configuration(spec.resolved_parameters().as_ref()),
-            "region": HOME_REGION,
-            "inputArtifacts": locations(&spec.input_artifacts),
-        },
-        "output": {
-            "outputArtifacts": locations(&spec.output_artifacts),
-            "executionResult": result,
-            "outputVariables": variables,
-        },
-    })
-}
-
-fn result(external_id: Option<&str>, summary: Option<&str>) -> Value {
-    let mut result = json!({});
-    if let Some(id) = external_id {
-        result["externalExecutionId"] = id.into();
-    }
-    if let Some(summary) = summary {
-        result["externalExecutionSummary"] = summary.into();
-    }
-    result
-}
-
-fn error(code: &str, message: &str) -> Value {
-    json!({ "errorDetails": { "code": code, "message": message } })
-}
-
-/// Here, and only here, the API writes `s3location` with a small l.
-fn locations(artifacts: &[Artifact]) -> Vec<Value> {
-    let location = |artifact: &Artifact| json!({ "bucket": artifact.bucket, "key": artifact.key });
-    artifacts
-        .iter()
-        .map(|artifact| json!({ "name": artifact.name, "s3location": location(artifact) }))
-        .collect()
-}
-
-fn seconds(time: SystemTime) -> f64 {
-    time.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
+    Refusal::new("PipelineExecutionNotFoundException", message)
 }
 
 fn started(detail: &Value) -> f64 {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::emulator::HOME_REGION;
+
 /// Changes a job's event before it is delivered, to try odd shapes.
 pub type Edit = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
@@ -34,6 +36,11 @@ pub struct JobSpec {
     pub encryption_key: Option<String>,
     /// The role whose session the job's credentials are.
     pub artifact_role: Option<String>,
+    /// Roles that are assumed one by the other, the last of which invokes the function and lends the
+    /// job its credentials; without any the account's root invokes it.
+    pub roles: Vec<String>,
+    /// What a whole pipeline says of the action; a job that is started alone has none.
+    pub declared: Option<Declared>,
     /// Between a continuation and the next job. AWS does not say how long it takes.
     pub pause: Duration,
     /// How often the first event is delivered; Lambda delivers at least once.
@@ -56,10 +63,19 @@ impl JobSpec {
             output_artifacts: Vec::new(),
             encryption_key: None,
             artifact_role: None,
+            roles: Vec::new(),
+            declared: None,
             pause: Duration::from_millis(50),
             deliveries: 1,
             edit: None,
         }
+    }
+
+    /// Where the function is.
+    pub(super) fn region(&self) -> &str {
+        let declared = self.declared.as_ref();
+        let region = declared.and_then(|declared| declared.region.as_deref());
+        region.unwrap_or(HOME_REGION)
     }
 
     /// The user parameters as the job gets them.
@@ -69,6 +85,21 @@ impl JobSpec {
             .as_ref()
             .map(|text| text.replace(variable, &self.execution))
     }
+}
+
+/// What a pipeline's definition says of an action, for CodePipeline's record of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// The action execution's id; a new one without.
+    pub id: Option<String>,
+    /// What its variables are called by.
+    pub namespace: Option<String>,
+    /// The role that it names.
+    pub role: Option<String>,
+    /// The region that it names.
+    pub region: Option<String>,
+    /// Its configuration as written.
+    pub configuration: BTreeMap<String, String>,
 }
 
 /// An artifact and where it lies.

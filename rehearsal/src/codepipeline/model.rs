@@ -1,5 +1,7 @@
 //! The API model of CodePipeline, read from the installed botocore, and requests checked against it.
 
+mod outgoing;
+
 use std::fs::File;
 use std::io::Read;
 

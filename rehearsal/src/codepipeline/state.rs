@@ -8,6 +8,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::job::{Answer, JobId, JobSpec, Outcome};
+use super::known::Known;
+use crate::AwsError;
 
 /// All that the stand-in remembers.
 #[derive(Default)]
@@ -17,6 +19,12 @@ pub(super) struct State {
     pub(super) answers: Vec<Answer>,
     /// Executions of actions that are not Lambda's, by pipeline.
     pub(super) recorded: Vec<(String, Value)>,
+    /// Pipelines that run here as a whole, by name.
+    pub(super) known: BTreeMap<String, Known>,
+    /// How often each looking operation was answered.
+    pub(super) answered: BTreeMap<String, usize>,
+    /// Answers that were not as the API model has them.
+    pub(super) invalid: Vec<String>,
     /// Continuations whose next job is not delivered yet.
     pub(super) continuing: usize,
 }
@@ -34,8 +42,11 @@ pub(super) struct Action {
 #[derive(Debug, PartialEq)]
 pub(super) enum Ended {
     Outcome(Outcome),
-    /// The rehearsal itself failed, such as when the function does not exist.
-    Broken(String),
+    /// No job came to the function, such as when it does not exist.
+    Broken {
+        code: &'static str,
+        reason: String,
+    },
 }
 
 pub(super) struct Job {
@@ -55,7 +66,10 @@ pub(super) enum JobStatus {
 
 impl State {
     pub(super) fn begin(&mut self, spec: JobSpec) -> usize {
-        let (id, now) = (Uuid::new_v4().to_string(), SystemTime::now());
+        let declared = spec.declared.as_ref();
+        let id = declared.and_then(|declared| declared.id.clone());
+        let id = id.unwrap_or_else(|| Uuid::new_v4().to_string());
+        let now = SystemTime::now();
         let action = Action {
             spec,
             id,
@@ -80,14 +94,30 @@ impl State {
         }
     }
 
+    pub(super) fn record(&mut self, pipeline: &str, detail: Value) {
+        let id = detail["actionExecutionId"].as_str();
+        let before = self.recorded.iter_mut().find(|(of, before)| {
+            of == pipeline && id.is_some() && before["actionExecutionId"].as_str() == id
+        });
+        match before {
+            Some((_, before)) => *before = detail,
+            None => self.recorded.push((pipeline.to_owned(), detail)),
+        }
+    }
+
     pub(super) fn abandon(&mut self, action: usize) {
+        self.give_up(action, Outcome::Abandoned);
+    }
+
+    /// Ends an action whose function has not; what it answers now is refused.
+    pub(super) fn give_up(&mut self, action: usize, outcome: Outcome) {
         for job in self.jobs.values_mut().filter(|job| job.action == action) {
             if job.status == JobStatus::Waiting {
                 job.status = JobStatus::Abandoned;
             }
         }
         if let Some(action) = self.actions.get_mut(action) {
-            action.end(Ended::Outcome(Outcome::Abandoned));
+            action.end(Ended::Outcome(outcome));
         }
     }
 
@@ -100,6 +130,22 @@ impl State {
     pub(super) fn answers_to(&self, action: &Action) -> Vec<Answer> {
         let ours = |answer: &&Answer| action.jobs.contains(&answer.job);
         self.answers.iter().filter(ours).cloned().collect()
+    }
+}
+
+impl Ended {
+    /// Why a job did not come to its function, with the code that fits it best.
+    pub(super) fn broken(error: &anyhow::Error) -> Self {
+        let aws = error.downcast_ref::<AwsError>();
+        let code = match aws.map(|aws| aws.code.as_str()) {
+            _ if aws.is_some_and(AwsError::is_denied) => "PermissionError",
+            Some("ResourceNotFoundException") => "ConfigurationError",
+            _ => "InternalError",
+        };
+        Self::Broken {
+            code,
+            reason: format!("{error:#}"),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use anyhow::{Context, Result, ensure};
 
 use super::{Stack, stack};
-use crate::AwsError;
 use crate::account::Account;
 use crate::wire::xml_text;
 
@@ -90,13 +89,8 @@ pub fn create_stack(account: &Account, spec: &StackSpec) -> Result<Stack> {
 /// The bucket for templates in this account and region, which is created if need be.
 pub fn template_bucket(account: &Account) -> Result<String> {
     let bucket = format!("templates-{}-{}", account.id(), account.region());
-    match account.create_bucket(&bucket) {
-        Ok(()) => Ok(bucket),
-        Err(error) => match error.downcast_ref::<AwsError>() {
-            Some(aws) if aws.code == "BucketAlreadyOwnedByYou" => Ok(bucket),
-            _ => Err(error),
-        },
-    }
+    account.ensure_bucket(&bucket)?;
+    Ok(bucket)
 }
 
 impl Template {

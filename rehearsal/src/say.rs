@@ -1,4 +1,4 @@
-//! What the commands print, except for the demo's screen, and how words are laid out.
+//! What the commands of this repository print, and how words are laid out on a terminal.
 
 #![expect(
     clippy::print_stdout,
@@ -11,26 +11,26 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::Progress;
 use anyhow::{Error, Result};
-use rehearsal::Progress;
 
 /// Back to the line's begin, and clear it.
 const CLEAR: &str = "\r\x1b[K";
 
 /// A line.
-pub(crate) fn line(text: impl AsRef<str>) {
+pub fn line(text: impl AsRef<str>) {
     println!("{}", text.as_ref());
 }
 
 /// An error with all of its causes, and the exit code to end with.
-pub(crate) fn failure(error: &Error) -> ExitCode {
+pub fn failure(error: &Error) -> ExitCode {
     eprintln!("error: {error:#}");
     ExitCode::FAILURE
 }
 
 /// A piece of work: says what it is, shows on a terminal the last thing that `work` told, and adds
 /// the time that it took.
-pub(crate) fn phase<T>(what: &str, work: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+pub fn phase<T>(what: &str, work: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
     let terminal = stdout().is_terminal();
     print!("{what} … ");
     // Standard output waits for a line's end; who watches should not.
@@ -62,7 +62,7 @@ pub(crate) fn phase<T>(what: &str, work: impl FnOnce(&Progress) -> Result<T>) ->
 }
 
 /// `0.3 s`, `41 s`, `2 min 5 s`.
-pub(crate) fn seconds(time: Duration) -> String {
+pub fn seconds(time: Duration) -> String {
     match time.as_secs() {
         0..10 => format!("{:.1} s", time.as_secs_f64()),
         all @ 10..120 => format!("{all} s"),
@@ -71,12 +71,12 @@ pub(crate) fn seconds(time: Duration) -> String {
 }
 
 /// `5.2 MB`.
-pub(crate) fn megabytes(bytes: u64) -> String {
+pub fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
 /// `text` in lines of `columns` at most, broken at spaces; a word that is longer stays whole.
-pub(crate) fn wrapped(text: &str, first: &str, others: &str, columns: usize) -> String {
+pub fn wrapped(text: &str, first: &str, others: &str, columns: usize) -> String {
     let mut lines = Vec::new();
     let mut line = first.to_owned();
     let mut empty = true;

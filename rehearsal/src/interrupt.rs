@@ -1,20 +1,21 @@
 //! Ctrl-C: a long command stops at its next breath, so that everything is cleaned up on the way out.
 
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use tokio::signal::unix::{SignalKind, signal};
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+static ASKED: Mutex<bool> = Mutex::new(false);
+static WOKEN: Condvar = Condvar::new();
 
 /// What a shell expects of a process that Ctrl-C ended.
-const EXIT_CODE: i32 = 130;
+pub const EXIT_CODE: u8 = 130;
 
 /// Listens from now on to SIGINT and SIGTERM: the first asks for an end, the second is one. Commands
 /// that run meanwhile get Ctrl-C from the terminal, too, and end by themselves.
-pub(crate) fn listen() -> Result<()> {
+pub fn listen() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -30,9 +31,12 @@ pub(crate) fn listen() -> Result<()> {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
                 }
-                if ASKED.swap(true, Ordering::Relaxed) {
-                    process::exit(EXIT_CODE);
+                let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+                if *asked {
+                    process::exit(EXIT_CODE.into());
                 }
+                *asked = true;
+                WOKEN.notify_all();
             }
         });
     });
@@ -40,12 +44,20 @@ pub(crate) fn listen() -> Result<()> {
 }
 
 /// Whether somebody asked for an end.
-pub(crate) fn asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
+pub fn asked() -> bool {
+    *ASKED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until somebody asks for an end.
+pub fn wait() {
+    let mut asked = ASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    while !*asked {
+        asked = WOKEN.wait(asked).unwrap_or_else(PoisonError::into_inner);
+    }
 }
 
 /// An error when somebody asked for an end.
-pub(crate) fn check() -> Result<()> {
+pub fn check() -> Result<()> {
     ensure!(!asked(), "stopped by Ctrl-C; nothing is left running");
     Ok(())
 }

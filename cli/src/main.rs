@@ -1,0 +1,20 @@
+//! `redbutton`: what people who have a pipeline do on their own machine.
+
+mod rehearse;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// redbutton, on your own machine.
+#[derive(Parser)]
+#[command(name = "redbutton", bin_name = "redbutton", max_term_width = 100)]
+enum Redbutton {
+    Rehearse(rehearse::Options),
+}
+
+fn main() -> ExitCode {
+    match Redbutton::parse() {
+        Redbutton::Rehearse(options) => rehearse::run(&options),
+    }
+}

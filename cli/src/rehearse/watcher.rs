@@ -1,0 +1,264 @@
+//! Who watches the run for the person at the terminal, and asks that person for decisions.
+
+#![expect(clippy::print_stdout, reason = "a command's output")]
+
+use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use rehearsal::pipeline::{Approval, Audience, Decision, Event};
+
+use super::screen::Screen;
+
+/// Prints events and decides approvals.
+pub(super) struct Watcher {
+    voice: Voice,
+    answers: Answers,
+    /// One question at a time.
+    turn: Mutex<()>,
+    terminal: Mutex<Terminal>,
+    /// An approval that nobody is there to decide.
+    open: Mutex<Option<Approval>>,
+    /// The executions that wait for it have been stopped.
+    stopped: Condvar,
+}
+
+/// Standard output. What happens while somebody is asked is told afterwards: the run never waits for
+/// a line to be printed.
+#[derive(Default)]
+struct Terminal {
+    asking: bool,
+    held: Vec<String>,
+    /// Nobody is asked any more, and nothing shown of what is to be decided.
+    over: bool,
+}
+
+/// How events are told.
+pub(super) enum Voice {
+    /// To a person.
+    Screen(Screen),
+    /// As JSON, one event a line.
+    Json,
+}
+
+/// What `--approve` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// Yes to everything.
+    All,
+    /// No to everything.
+    None,
+    /// Yes to these actions, by name or `Stage/Action`; what is not among them is asked.
+    These(Vec<String>),
+}
+
+impl Answers {
+    pub(super) fn read(approve: &[String]) -> Self {
+        match approve {
+            [word] if word == "all" => Self::All,
+            [word] if word == "none" => Self::None,
+            names => Self::These(names.to_vec()),
+        }
+    }
+
+    /// Yes, no, or nothing said about it.
+    fn to(&self, stage: &str, action: &str) -> Option<bool> {
+        match self {
+            Self::All => Some(true),
+            Self::None => Some(false),
+            Self::These(names) => names
+                .iter()
+                .any(|name| name == action || *name == format!("{stage}/{action}"))
+                .then_some(true),
+        }
+    }
+}
+
+impl Watcher {
+    pub(super) fn new(voice: Voice, answers: Answers) -> Self {
+        Self {
+            voice,
+            answers,
+            turn: Mutex::default(),
+            terminal: Mutex::default(),
+            open: Mutex::default(),
+            stopped: Condvar::new(),
+        }
+    }
+
+    /// The approval that the run cannot go on without, once there is one.
+    pub(super) fn unanswered(&self) -> Option<Approval> {
+        lock(&self.open).clone()
+    }
+
+    /// A line of its own, between the events.
+    pub(super) fn say(&self, text: &str) {
+        if matches!(self.voice, Voice::Screen(_)) {
+            self.print(vec![text.to_owned()]);
+        }
+    }
+
+    /// What the events call an execution.
+    pub(super) fn called(&self, execution: &str) -> String {
+        match &self.voice {
+            Voice::Screen(screen) => screen.called(execution),
+            Voice::Json => execution.to_owned(),
+        }
+    }
+
+    /// A line of data.
+    pub(super) fn data(&self, line: String) {
+        self.print(vec![line]);
+    }
+
+    /// Asks the person at the terminal; none when there is none.
+    pub(super) fn ask(&self, question: &str) -> Option<String> {
+        let _turn = lock(&self.turn);
+        self.question(question)
+    }
+
+    /// Whether somebody can be asked.
+    pub(super) fn hears(&self) -> bool {
+        matches!(self.voice, Voice::Screen(_)) && stdin().is_terminal() && stdout().is_terminal()
+    }
+
+    /// Lets go who waits for a decision: the executions have ended.
+    pub(super) fn release(&self) {
+        lock(&self.terminal).over = true;
+        lock(&self.open).take();
+        self.stopped.notify_all();
+    }
+
+    fn print(&self, lines: Vec<String>) {
+        let mut terminal = lock(&self.terminal);
+        if terminal.asking {
+            terminal.held.extend(lines);
+        } else {
+            lines.iter().for_each(|line| println!("{line}"));
+        }
+    }
+
+    fn question(&self, question: &str) -> Option<String> {
+        if !self.hears() {
+            return None;
+        }
+        lock(&self.terminal).asking = true;
+        print!("{question} ");
+        let _ = stdout().flush();
+        let mut line = String::new();
+        let read = stdin().lock().read_line(&mut line);
+        let mut terminal = lock(&self.terminal);
+        terminal.asking = false;
+        terminal.held.drain(..).for_each(|line| println!("{line}"));
+        match read {
+            // Ctrl-D: who was there has gone.
+            Ok(0) | Err(_) => None,
+            Ok(_) => Some(line.trim().to_owned()),
+        }
+    }
+
+    /// What `--approve` or the person says; none when there is neither.
+    fn asked(&self, approval: &Approval) -> Option<Decision> {
+        let name = format!("{}/{}", approval.stage, approval.action);
+        let _turn = lock(&self.turn);
+        if lock(&self.terminal).over {
+            return None;
+        }
+        if let Voice::Screen(screen) = &self.voice {
+            self.print(screen.approval(approval));
+        }
+        if let Some(approved) = self.answers.to(&approval.stage, &approval.action) {
+            let word = if approved { "approved" } else { "rejected" };
+            return Some(decision(approved, format!("{word} by --approve")));
+        }
+        let answer = self.question(&format!("    Approve {name}? [y/N]"))?;
+        let approved = matches!(answer.to_lowercase().as_str(), "y" | "yes");
+        let comment = self.question("    Comment, or nothing:");
+        Some(decision(approved, comment.unwrap_or_default()))
+    }
+}
+
+impl Audience for Watcher {
+    fn hear(&self, event: &Event) {
+        self.print(match &self.voice {
+            Voice::Screen(screen) => screen.event(event),
+            Voice::Json => vec![json_line(event)],
+        });
+    }
+
+    fn decide(&self, approval: &Approval) -> Decision {
+        if let Some(decision) = self.asked(approval) {
+            return decision;
+        }
+        let mut open = lock(&self.open);
+        if lock(&self.terminal).over {
+            return decision(false, "it was stopped".to_owned());
+        }
+        open.get_or_insert_with(|| approval.clone());
+        // The command sees it, and stops the execution: nobody reads the answer any more.
+        while open.is_some() {
+            open = self
+                .stopped
+                .wait(open)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        decision(false, "nobody was there to decide".to_owned())
+    }
+}
+
+/// An event for a script.
+pub(super) fn json_line(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value)
+        .unwrap_or_else(|error| format!("{{\"event\":\"unreadable\",\"why\":\"{error}\"}}"))
+}
+
+/// By the user of this machine.
+fn decision(approved: bool, mut summary: String) -> Decision {
+    let by = std::env::var("USER").unwrap_or_default();
+    let by = if by.is_empty() {
+        "rehearsal".to_owned()
+    } else {
+        by
+    };
+    // As long as CodePipeline takes it.
+    if let Some((end, _)) = summary.char_indices().nth(512) {
+        summary.truncate(end);
+    }
+    Decision {
+        approved,
+        by,
+        summary,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn approvals_are_named_by_action_or_with_their_stage() {
+        let read = |names: &[&str]| {
+            Answers::read(
+                &names
+                    .iter()
+                    .map(|name| (*name).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
+        let named = read(&["Approve", "Production/Go"]);
+        assert_eq!(named.to("Test", "Approve"), Some(true));
+        assert_eq!(named.to("Production", "Go"), Some(true));
+        assert_eq!(named.to("Test", "Go"), None);
+        assert_eq!(read(&["all"]).to("Test", "Go"), Some(true));
+        assert_eq!(read(&["none"]).to("Test", "Go"), Some(false));
+        assert_eq!(read(&[]).to("Test", "Go"), None);
+    }
+
+    #[test]
+    fn a_comment_is_cut_to_what_codepipeline_takes() {
+        assert_eq!(decision(true, "ä".repeat(600)).summary.chars().count(), 512);
+    }
+}

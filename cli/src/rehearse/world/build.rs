@@ -1,0 +1,95 @@
+//! Makes what a world file says.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rehearsal::deploy::{Stack, deploy};
+use rehearsal::pipeline::zip_of_folder;
+use rehearsal::{Account, Progress, Rehearsal, world as aws};
+
+use super::{Step, Thing, World};
+
+/// The value of `from` that stands for this repository's small service.
+const EXAMPLE: &str = "examples/web";
+
+/// Makes it all, step by step.
+pub(in crate::rehearse) fn build(
+    rehearsal: &Rehearsal,
+    world: &World,
+    progress: &Progress,
+) -> Result<()> {
+    for step in &world.steps {
+        make(rehearsal, step, progress)?;
+    }
+    Ok(())
+}
+
+fn make(rehearsal: &Rehearsal, step: &Step, progress: &Progress) -> Result<()> {
+    let account = rehearsal.account(&step.account, &step.region);
+    match &step.what {
+        Thing::Stack {
+            name,
+            template,
+            parameters,
+        } => {
+            progress(&format!("stack {name}"));
+            let parameters: Vec<(&str, &str)> =
+                parameters.iter().map(|(k, v)| (&**k, &**v)).collect();
+            let template = template
+                .canonicalize()
+                .with_context(|| format!("find {}", template.display()))?;
+            let stack = Stack {
+                name,
+                template: &template,
+                parameters: &parameters,
+            };
+            deploy(rehearsal, &account, &stack, progress).map(|_| ())
+        }
+        Thing::Image {
+            repository,
+            tag,
+            from,
+        } => {
+            progress(&format!("image {repository}:{tag}"));
+            image(rehearsal, &account, repository, tag, from.as_deref())
+                .with_context(|| format!("put the image {repository}:{tag} into ECR"))
+        }
+        Thing::Object { bucket, key, from } => {
+            progress(&format!("object s3://{bucket}/{key}"));
+            object(&account, bucket, key, from)
+        }
+    }
+}
+
+/// An image of the engine where tasks are containers, else a manifest like that of a small image.
+fn image(
+    rehearsal: &Rehearsal,
+    account: &Account,
+    repository: &str,
+    tag: &str,
+    from: Option<&str>,
+) -> Result<()> {
+    let (Some(docker), Some(from)) = (rehearsal.docker(), from) else {
+        let seed = format!("{repository} {tag}");
+        return aws::put_image(account, repository, tag, &aws::manifest(&seed)).map(|_| ());
+    };
+    aws::create_repository(account, repository)?;
+    let local = match from {
+        EXAMPLE => docker.run().build_web(tag)?,
+        local => local.to_owned(),
+    };
+    docker
+        .push(&local, account.id(), account.region(), repository, tag)
+        .map(|_| ())
+}
+
+fn object(account: &Account, bucket: &str, key: &str, from: &Path) -> Result<()> {
+    let content = if from.is_dir() {
+        zip_of_folder(from)?
+    } else {
+        fs::read(from).with_context(|| format!("read {}", from.display()))?
+    };
+    account.ensure_bucket(bucket)?;
+    account.put_object(bucket, key, &[], content).map(|_| ())
+}

@@ -1,0 +1,90 @@
+//! Acting as a role of the pipeline: what its policies do not allow fails here as it would on AWS.
+
+use anyhow::{Context, Result, bail};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::act::Task;
+use crate::account::Account;
+use crate::wire::xml_text;
+
+impl Task<'_> {
+    /// The roles that are assumed one by the other for this action: the pipeline's, then its own.
+    pub(super) fn roles(&self) -> Vec<String> {
+        let pipeline = self.engine.definition.role.iter();
+        pipeline.chain(&self.action.role).cloned().collect()
+    }
+
+    /// Whoever the action is: its role, or the pipeline's, or the account's root, in the action's
+    /// region.
+    pub(super) fn actor(&self) -> Result<Account> {
+        let mut actor = self.engine.home.clone();
+        for role in self.roles() {
+            let session = actor.assume_role(&role, "codepipeline", None, None)?;
+            actor = actor.acting_as(session);
+        }
+        let region = self.action.region.as_deref();
+        Ok(region.map_or(actor.clone(), |region| actor.in_region(region)))
+    }
+}
+
+/// Fails unless a service may assume a role of this account. The emulator would let any service in
+/// that the trust policy names.
+pub(super) fn trusts(home: &Account, role: &str, service: &str) -> Result<()> {
+    let name = role.rsplit('/').next().unwrap_or(role);
+    let answer = home
+        .query("iam", "GetRole", &[("RoleName", name)])
+        .with_context(|| format!("look for the role {role}"))?;
+    let document = xml_text(&answer, "AssumeRolePolicyDocument").unwrap_or_default();
+    let document = percent_decode_str(&document).decode_utf8_lossy();
+    let policy: Value = serde_json::from_str(&document)
+        .with_context(|| format!("the trust policy of {role} is no JSON: {document}"))?;
+    if names(&policy, service) {
+        return Ok(());
+    }
+    bail!(
+        "{service} may not assume {role}: its trust policy must have a statement with Effect Allow, \
+         Principal {{\"Service\": \"{service}\"}} and Action sts:AssumeRole. It says {policy}"
+    )
+}
+
+fn names(policy: &Value, service: &str) -> bool {
+    let one_or_many = |value: &Value| -> Vec<Value> {
+        value
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![value.clone()])
+    };
+    one_or_many(&policy["Statement"]).iter().any(|statement| {
+        let services = one_or_many(&statement["Principal"]["Service"]);
+        statement["Effect"] == "Allow" && services.iter().any(|named| named == service)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_trust_policy_names_a_service() {
+        let check = |statement: Value, expected: bool| {
+            let service = "codepipeline.amazonaws.com";
+            assert_eq!(
+                names(&json!({"Statement": statement}), service),
+                expected,
+                "{statement}"
+            );
+        };
+        let of = |principal: Value| json!({"Effect": "Allow", "Principal": principal});
+        check(of(json!({"Service": "codepipeline.amazonaws.com"})), true);
+        let many = of(json!({"Service": ["x", "codepipeline.amazonaws.com"]}));
+        check(json!([of(json!({"AWS": "*"})), many]), true);
+        check(of(json!({"Service": "lambda.amazonaws.com"})), false);
+        check(
+            json!({"Effect": "Deny", "Principal": {"Service": "codepipeline.amazonaws.com"}}),
+            false,
+        );
+        check(json!([]), false);
+    }
+}

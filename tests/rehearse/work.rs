@@ -1,0 +1,168 @@
+//! Sources and builds: where they read, as whom, and what they leave.
+
+use super::*;
+
+#[test]
+fn sources_come_from_s3_as_the_pipelines_role() {
+    let world = world();
+    let tooling = world.rehearsal.tooling();
+    tooling.create_bucket("rehearse-source").unwrap();
+    let zip = world
+        .suite
+        .store
+        .put_artifact("Zip", &[("README", b"x")])
+        .unwrap();
+    let zip = world.suite.store.read(&zip).unwrap();
+    let version = tooling
+        .put_object("rehearse-source", "code.zip", &[], zip)
+        .unwrap();
+    let mut from_s3 = source("Source");
+    from_s3["Actions"][0]["ActionTypeId"]["Provider"] = "S3".into();
+    from_s3["Actions"][0]["Configuration"] =
+        json!({ "S3Bucket": "rehearse-source", "S3ObjectKey": "code.zip" });
+    let mut asks = approval("Production", json!({}));
+    let topic = "arn:aws:sns:us-east-1:111111111111:rehearse-topic";
+    tooling
+        .query("sns", "CreateTopic", &[("Name", "rehearse-topic")])
+        .unwrap();
+    asks["Actions"][0]["Configuration"]["NotificationArn"] = topic.into();
+    let mut elsewhere = update("Away", "Source");
+    elsewhere["Actions"][0]["Region"] = "eu-west-1".into();
+    let stages = json!([from_s3, elsewhere, asks]);
+    let run = |name: &str, may: &[Value]| {
+        let mut given = properties(&world, name, "SUPERSEDED", stages.clone());
+        let store = given["ArtifactStore"].clone();
+        let regions = ["us-east-1", "eu-west-1"];
+        given["ArtifactStores"] = regions
+            .iter()
+            .map(|region| json!({ "Region": region, "ArtifactStore": store }))
+            .collect();
+        given.as_object_mut().unwrap().remove("ArtifactStore");
+        given["RoleArn"] = role(&world, &format!("{name}-own"), may).into();
+        let watcher = Watcher::new(Say::Approve);
+        let pipeline = pipeline(&world, &given, Inputs::default(), &watcher);
+        let id = start(&pipeline);
+        end(&pipeline, &id)
+    };
+    let denied = problem(&run("rehearse-s3-denied", &[]), "Source", "Code");
+    assert_eq!(denied.code, "PermissionError", "{denied:#?}");
+    assert!(
+        denied.message.contains("s3://rehearse-source/code.zip"),
+        "{denied:#?}"
+    );
+    let reads = json!({ "Effect": "Allow", "Action": "s3:GetObject*", "Resource": "arn:aws:s3:::rehearse-source/*" });
+    let untold = problem(
+        &run("rehearse-s3-untold", std::slice::from_ref(&reads)),
+        "Production",
+        "Approve",
+    );
+    assert_eq!(untold.code, "PermissionError", "{untold:#?}");
+    assert!(untold.message.contains(topic), "{untold:#?}");
+    let tells = json!({ "Effect": "Allow", "Action": "sns:Publish", "Resource": topic });
+    let ended = run("rehearse-s3", &[reads, tells]);
+    assert_eq!(ended.status, Status::Succeeded, "{ended:#?}");
+    assert_eq!(
+        ended.action("Source", "Code").unwrap().variables["VersionId"],
+        version
+    );
+    let away = ended.action("Away", "Update").unwrap();
+    assert!(
+        away.not_run.as_ref().unwrap().contains("in another region"),
+        "{away:#?}"
+    );
+}
+
+#[test]
+fn a_build_acts_as_its_projects_role_and_makes_several_artifacts() {
+    let world = world();
+    let mut pack = building("Pack", "Source", "Web");
+    pack["OutputArtifacts"] = json!([{ "Name": "Web" }, { "Name": "Docs" }]);
+    let mut again = building("Again", "Web", "Final");
+    again["InputArtifacts"] = json!([{ "Name": "Web" }, { "Name": "Docs" }]);
+    again["Configuration"]["PrimarySource"] = "Docs".into();
+    let build = |name: &str, action: Value| json!({ "Name": name, "Actions": [action] });
+    let stages = json!([
+        source("Source"),
+        build("Build", pack),
+        build("Rebuild", again)
+    ]);
+    let given = properties(&world, "rehearse-roles", "SUPERSEDED", stages);
+    let mut inputs = from(folder(
+        &world,
+        "rehearse-roles",
+        &[("a.html", "a"), ("b.md", "b")],
+    ));
+    let trusts = role(&world, "rehearse-untrusting", &[]);
+    let project = |spec: &str, role: Option<&String>| Project {
+        buildspec: Some(format!("{spec}\n")),
+        environment: BTreeMap::from([("MORE".into(), "more".into())]),
+        role: role.cloned(),
+    };
+    let pack = "{version: 0.2, phases: {build: {commands: ['test $MORE = more']}}, artifacts: {
+        secondary-artifacts: {Web: {files: ['*.html']}, Docs: {files: ['*.md']}}}}";
+    let again = "{version: 0.2, phases: {build: {commands: [
+        'test -f b.md && test -f $CODEBUILD_SRC_DIR_Web/a.html',
+        'test -n \"$AWS_ENDPOINT_URL\" && test $AWS_REGION = us-east-1']}}, artifacts: {files: ['**/*']}}";
+    inputs.builds.insert("Pack".into(), project(pack, None));
+    inputs.builds.insert("Again".into(), project(again, None));
+    let watcher = Watcher::new(Say::Approve);
+    let first = pipeline(&world, &given, inputs.clone(), &watcher);
+    let id = start(&first);
+    let ended = end(&first, &id);
+    assert_eq!(
+        ended.status,
+        Status::Succeeded,
+        "{ended:#?} {:#?}",
+        watcher.events()
+    );
+    drop(first);
+    inputs
+        .builds
+        .insert("Pack".into(), project(pack, Some(&trusts)));
+    let second = pipeline(&world, &given, inputs, &watcher);
+    let id = start(&second);
+    let problem = problem(&end(&second, &id), "Build", "Pack");
+    assert!(
+        problem
+            .message
+            .contains("codebuild.amazonaws.com may not assume"),
+        "{problem:#?}"
+    );
+}
+
+#[test]
+fn a_build_that_fails_still_cleans_up() {
+    let world = world();
+    let stages = json!([source("Source"),
+        { "Name": "Build", "Actions": [building("Pack", "Source", "Build")] }]);
+    let given = properties(&world, "rehearse-build", "SUPERSEDED", stages);
+    let mut inputs = from(folder(&world, "rehearse-build", &[("a", "b")]));
+    let spec = "{version: 0.2, cache: {paths: [x]}, phases: {
+        build: {commands: [exit 3], finally: ['echo finally']},
+        post_build: {commands: ['echo cleaned $CODEBUILD_BUILD_SUCCEEDING']}}}\n";
+    let project = Project {
+        buildspec: Some(spec.into()),
+        ..Project::default()
+    };
+    inputs.builds.insert("Pack".into(), project);
+    let watcher = Watcher::new(Say::Approve);
+    let pipeline = pipeline(&world, &given, inputs, &watcher);
+    let id = start(&pipeline);
+    let ended = end(&pipeline, &id);
+    let problem = problem(&ended, "Build", "Pack");
+    assert!(
+        problem.message.contains("phase build failed"),
+        "{problem:#?}"
+    );
+    let events = watcher.events();
+    let heard = |wanted: &str| {
+        events.iter().any(|event| match &event.what {
+            What::BuildLine { line } => line == wanted,
+            What::NotRun { why } => why.contains(wanted),
+            _ => false,
+        })
+    };
+    for wanted in ["finally", "cleaned 0", "cache of the buildspec"] {
+        assert!(heard(wanted), "no {wanted:?}: {events:#?}");
+    }
+}
