@@ -94,6 +94,11 @@ impl Clients {
         }
     }
 
+    /// The function's own region, which is the pipeline's.
+    pub fn region(&self) -> &str {
+        self.config.region().map(Region::as_ref).unwrap_or_default()
+    }
+
     /// Asks who we are: the first TLS handshake, made while Lambda does not bill for it, and the
     /// name that explanations of denied calls use. Nothing depends on the answer.
     pub async fn warm_up(&self) {

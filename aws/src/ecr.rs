@@ -45,6 +45,15 @@ pub async fn has_image(
     repository: &EcrRepository,
     digest: &Digest,
 ) -> Result<bool, CallError> {
+    Ok(tags(client, repository, digest).await?.is_some())
+}
+
+/// What a repository calls an image of this digest, in ECR's order; none when it has no such image.
+pub async fn tags(
+    client: &Client,
+    repository: &EcrRepository,
+    digest: &Digest,
+) -> Result<Option<Vec<String>>, CallError> {
     let answer = client
         .describe_images()
         .registry_id(repository.account.as_str())
@@ -59,9 +68,10 @@ pub async fn has_image(
     match answer.map_err(|error| CallError::new("ecr:DescribeImages", error)) {
         Ok(answer) => {
             let mut images = answer.image_details().iter();
-            Ok(images.any(|image| image.image_digest() == Some(digest.as_str())))
+            let image = images.find(|image| image.image_digest() == Some(digest.as_str()));
+            Ok(image.map(|image| image.image_tags().to_vec()))
         }
-        Err(error) if error.code == "ImageNotFoundException" => Ok(false),
+        Err(error) if error.code == "ImageNotFoundException" => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -18,6 +18,7 @@ use shared::rollout_file::target::{Kind as TargetKind, OneOff};
 use crate::register::{back_off, describe};
 use crate::{End, Work, sight};
 use stack::OfStack;
+pub(crate) use stack::inside;
 
 /// What an action brought.
 pub(crate) enum Brought {

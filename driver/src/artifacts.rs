@@ -7,7 +7,7 @@ use aws::error::Caller;
 use aws::s3::{Client, OpenArtifact};
 use shared::error::Failure;
 use shared::job::{Artifact, Job};
-use shared::rollout_file::Place;
+use shared::rollout_file::{Place, RolloutSource};
 
 use crate::request::{self, DEFAULT_IMAGES};
 
@@ -28,6 +28,19 @@ impl<'a> Artifacts<'a> {
             client,
             caller,
             open: BTreeMap::new(),
+        }
+    }
+
+    /// The rollout file: what messages call it, and its content.
+    pub async fn rollout_file(
+        &mut self,
+        source: &RolloutSource,
+    ) -> Result<(String, Vec<u8>), Failure> {
+        match source {
+            RolloutSource::Inline(value) => {
+                Ok(("rollout".to_owned(), value.to_string().into_bytes()))
+            }
+            RolloutSource::File(place) => Ok((place.to_string(), self.required(place).await?)),
         }
     }
 

@@ -9,7 +9,7 @@ use shared::error::{Failure, FailureKind};
 use shared::preflight;
 use shared::rollout::State;
 use shared::rollout::seen::{Blind, Seen, Service};
-use shared::rollout_file::images::ImageFile;
+use shared::rollout_file::images::{Image, ImageFile};
 use shared::task_definition::{Described, TaskDefinition, put_images};
 
 use crate::artifacts::Artifacts;
@@ -40,6 +40,9 @@ pub struct Checked {
     pub stacks: Vec<Planned>,
     /// Stacks that an earlier delivery of the job began.
     pub begun: Vec<Made>,
+    /// Images as they were handed in, each with what was made of it: its digest, and the repository
+    /// that targets pull it from.
+    pub images: Vec<(Image, Image)>,
     /// What speaks against the rollout.
     pub findings: Findings,
 }
@@ -139,17 +142,17 @@ pub async fn check(
     for failure in publish::check(work, &publish).await? {
         findings.failed(None, Some(failure));
     }
+    let allowed = file.allowed_elsewhere();
     for (n, definition) in plan.each() {
         let Some(end) = work.ends.get(n) else {
             continue;
         };
         let account = &end.reached()?.account;
-        findings.add(
-            n,
-            decide::definition(end.target, definition, account, &file.allow),
-        );
+        let wrongs = decide::definition(end.target, definition, account, &allowed);
+        findings.add(n, wrongs);
     }
-    for (n, failure) in pin(work, &mut plan, &mut stacks, &images).await {
+    let (resolved, unresolved) = pin(work, &mut plan, &mut stacks, &images).await;
+    for (n, failure) in unresolved {
         findings.failed(Some(n), Some(failure));
     }
     let accounts: Vec<&str> = work.ends.iter().map(|end| end.account.as_str()).collect();
@@ -164,6 +167,7 @@ pub async fn check(
         plan,
         stacks,
         begun,
+        images: resolved,
         findings,
     })))
 }

@@ -160,13 +160,7 @@ pub fn needs_digest(image: &Image) -> bool {
 
 /// The images among `images` that have a tag in ECR and no digest yet, each once.
 pub fn to_pin(definition: &TaskDefinition, images: &[ImageFile]) -> Vec<Image> {
-    let named: Vec<&Image> = images
-        .iter()
-        .flat_map(|file| match file {
-            ImageFile::Definitions(images) => images.iter().map(|(_, image)| image).collect(),
-            ImageFile::Detail(image) => vec![image],
-        })
-        .collect();
+    let named: Vec<&Image> = images.iter().flat_map(ImageFile::images).collect();
     let mut to_pin: Vec<Image> = Vec::new();
     for (_, written) in definition.images() {
         let Some(image) = Image::parse(written) else {
@@ -179,13 +173,21 @@ pub fn to_pin(definition: &TaskDefinition, images: &[ImageFile]) -> Vec<Image> {
     to_pin
 }
 
-/// Puts digests in the place of tags.
-pub fn pin(definition: &mut TaskDefinition, digests: &[(Image, Digest)]) {
+/// Puts digests in the place of tags, and the repositories that targets pull from in the place of those
+/// that images come from.
+pub fn pin(definition: &mut TaskDefinition, digests: &[(Image, Digest)], file: &RolloutFile) {
     definition.pin(|written| {
         let image = Image::parse(written)?;
-        let (_, digest) = digests.iter().find(|(tagged, _)| *tagged == image)?;
-        Some(image.pinned(digest.clone()).to_string())
+        let final_image = pinned(&image, digests, file);
+        (final_image != image).then(|| final_image.to_string())
     });
+}
+
+/// An image as it is released.
+pub fn pinned(image: &Image, digests: &[(Image, Digest)], file: &RolloutFile) -> Image {
+    let known = digests.iter().find(|(tagged, _)| tagged == image);
+    let pinned = known.map(|(_, digest)| image.pinned(digest.clone()));
+    file.mapped(pinned.as_ref().unwrap_or(image))
 }
 
 /// The tag to ask ECR for; an image without one means `latest`, as everywhere.
@@ -286,9 +288,22 @@ mod tests {
         let images = [ImageFile::Definitions(vec![("web".into(), image.clone())])];
         assert_eq!(to_pin(&definition, &images), std::slice::from_ref(&image));
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
-        pin(&mut definition, &[(image, digest.clone())]);
+        let mut file = file();
+        let unpinned = definition.clone();
+        pin(&mut definition, &[(image.clone(), digest.clone())], &file);
         let pinned = format!("{registry}/web@{}", digest.as_str());
         assert_eq!(definition.images()[0].1, pinned);
+        assert_eq!(definition.images()[1].1, format!("{registry}/side:v1"));
+
+        // Where targets pull from a repository of their own, the digest stays.
+        let own = "222222222222.dkr.ecr.ap-southeast-2.amazonaws.com/web";
+        file.repositories = vec![(format!("{registry}/web"), own.to_owned())];
+        definition = unpinned;
+        pin(&mut definition, &[(image, digest.clone())], &file);
+        assert_eq!(
+            definition.images()[0].1,
+            format!("{own}@{}", digest.as_str())
+        );
         assert_eq!(definition.images()[1].1, format!("{registry}/side:v1"));
     }
 

@@ -10,6 +10,8 @@ pub struct Findings {
     places: Vec<String>,
     /// Each with the place of the target that it is about, if it is about one.
     found: Vec<(Option<usize>, String)>,
+    /// What could not be shown, likewise: it speaks against nothing.
+    unseen: Vec<(Option<usize>, String)>,
     /// Of calls that failed: if nothing else speaks against the rollout, it is of their kind.
     failed: Vec<FailureKind>,
 }
@@ -20,6 +22,7 @@ impl Findings {
         Self {
             places: work.placed().into_iter().map(report::place).collect(),
             found: Vec::new(),
+            unseen: Vec::new(),
             failed: Vec::new(),
         }
     }
@@ -43,6 +46,16 @@ impl Findings {
     pub fn general(&mut self, findings: Vec<String>) {
         self.found
             .extend(findings.into_iter().map(|finding| (None, finding)));
+    }
+
+    /// What cannot be shown about a target, and why.
+    pub fn unseen(&mut self, n: usize, text: String) {
+        self.unseen.push((Some(n), text));
+    }
+
+    /// What could not be shown, each with the place of the target that it is about.
+    pub fn all_unseen(&self) -> &[(Option<usize>, String)] {
+        &self.unseen
     }
 
     /// What was found, each with the place of the target that it is about, if it is about one.

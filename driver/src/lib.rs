@@ -10,12 +10,14 @@
 //! - [`prepare`]: what an attempt begins with: change sets made, each definition registered once
 //! - [`sight`] looks, [`mod@advance`] goes as far as one look can, by what the engine asks for
 //! - [`publish`]: writes down what serves
+//! - [`live`]: the live state that a preview's fingerprint is taken of
 
 pub mod advance;
 pub mod artifacts;
 pub mod check;
 pub mod decide;
 pub mod findings;
+pub mod live;
 pub mod prepare;
 pub mod publish;
 pub mod request;
@@ -38,7 +40,7 @@ use shared::error::Failure;
 use shared::job::Job;
 use shared::rollout::report::{self, Placed};
 use shared::rollout::seen::stack::Event;
-use shared::rollout_file::target::{Kind as TargetKind, Target};
+use shared::rollout_file::target::Target;
 
 use request::Request;
 
@@ -133,11 +135,7 @@ impl End<'_> {
     /// The failure of a call about the target.
     pub fn failed(&self, error: CallError) -> Failure {
         let (target, account) = self.placed();
-        let kind = match target.kind {
-            TargetKind::Service(_) => "service",
-            TargetKind::Task(_) => "task",
-            TargetKind::Stack(_) => "stack",
-        };
+        let kind = target.kind.word();
         let region = target.region.as_str();
         let resource = match target.stack() {
             Some(stack) => {

@@ -10,14 +10,17 @@ use crate::Work;
 use crate::decide::{self, Plan};
 use crate::stacks::Planned;
 
-/// Puts digests in the place of tags, each image resolved once, and says of each that cannot be
-/// resolved for which target and why.
+/// Images as they were handed in with what was made of them, and those that cannot be resolved: for
+/// which target, and why.
+type Pinned = (Vec<(Image, Image)>, Vec<(usize, Failure)>);
+
+/// Puts digests in the place of tags, each image resolved once.
 pub(crate) async fn pin(
     work: &Work<'_>,
     plan: &mut Plan,
     stacks: &mut [Planned],
     images: &[ImageFile],
-) -> Vec<(usize, Failure)> {
+) -> Pinned {
     let mut to_pin: Vec<(usize, Image)> = Vec::new();
     let mut add = |n: usize, image: Image| {
         if !to_pin.iter().any(|(_, known)| *known == image) {
@@ -42,13 +45,20 @@ pub(crate) async fn pin(
             Err(failure) => failures.push((n, failure)),
         }
     }
+    let file = &work.request.file;
+    let made = |image: &Image| (image.clone(), decide::pinned(image, &digests, file));
+    let named: Vec<(Image, Image)> = images
+        .iter()
+        .flat_map(ImageFile::images)
+        .map(made)
+        .collect();
     for definition in plan.definitions.iter_mut().flatten() {
-        decide::pin(definition, &digests);
+        decide::pin(definition, &digests, file);
     }
     for stack in stacks {
-        stack.pin(&digests);
+        stack.pin(&digests, file);
     }
-    failures
+    (named, failures)
 }
 
 async fn resolve(work: &Work<'_>, n: usize, image: &Image) -> Result<Option<Digest>, Failure> {

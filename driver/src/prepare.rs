@@ -57,6 +57,7 @@ pub async fn prepare(
         plan,
         stacks: planned,
         begun,
+        images: _,
         mut findings,
     } = checked;
     findings.general(too_long(work, state, &plan));

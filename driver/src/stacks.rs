@@ -3,22 +3,24 @@
 //!
 //! [`mod@read`] looks and finds what is wrong, like the other targets' checks; [`mod@create`] makes the
 //! change sets, which change nothing yet, and holds them against the guard; [`mod@kept`] has what the
-//! way back needs.
+//! way back needs. [`mod@propose`] makes a change set only to read it, and throws it away.
 
 mod begun;
 mod create;
 mod kept;
+mod propose;
 mod read;
 pub(crate) mod template;
 
 use shared::names::Digest;
 use shared::rollout::watch::Watch;
-use shared::rollout_file::OnFailure;
 use shared::rollout_file::images::Image;
+use shared::rollout_file::{OnFailure, RolloutFile};
 use shared::stack::{Stack, Summary, parameters};
 
 pub(crate) use create::{create, delete, discard, made};
 pub(crate) use kept::kept;
+pub use propose::{Proposal, propose};
 pub(crate) use read::{Read, read};
 
 use crate::decide::{self, Given};
@@ -27,7 +29,7 @@ use template::Template;
 /// A stack target, read and found to be good.
 pub struct Planned {
     /// The target's place.
-    n: usize,
+    pub n: usize,
     /// What is there; none when it is to be made.
     stack: Option<Stack>,
     /// What the artifacts give it.
@@ -74,6 +76,20 @@ impl Planned {
         )
     }
 
+    /// Parameters that receive images: the name, what it is now, and the image.
+    pub fn images(&self) -> impl Iterator<Item = (&str, Option<&str>, &Image)> {
+        let parameters = self.stack.as_ref().map(|stack| stack.parameters.as_slice());
+        let parameters = parameters.unwrap_or_default();
+        self.images.iter().map(move |(name, image)| {
+            let before = parameters.iter().find(|(key, _)| key == name);
+            (
+                name.as_str(),
+                before.map(|(_, value)| value.as_str()),
+                image,
+            )
+        })
+    }
+
     /// Images without a digest that ECR can tell.
     pub(crate) fn to_pin(&self) -> impl Iterator<Item = (usize, &Image)> {
         let images = self.images.iter().map(|(_, image)| image);
@@ -82,12 +98,10 @@ impl Planned {
             .map(|image| (self.n, image))
     }
 
-    /// Puts digests in the place of tags.
-    pub(crate) fn pin(&mut self, digests: &[(Image, Digest)]) {
+    /// Puts digests in the place of tags, and targets' repositories in the place of others.
+    pub(crate) fn pin(&mut self, digests: &[(Image, Digest)], file: &RolloutFile) {
         for (_, image) in &mut self.images {
-            if let Some((_, digest)) = digests.iter().find(|(tagged, _)| tagged == image) {
-                *image = image.pinned(digest.clone());
-            }
+            *image = decide::pinned(image, digests, file);
         }
     }
 }

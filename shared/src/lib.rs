@@ -11,6 +11,7 @@
 //! - [`preflight`]: findings before a write
 //! - [`stack`]: CloudFormation: what is sent, what would change, and whether it may
 //! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
+//! - [`preview`]: what a rollout would change, for whoever approves it
 //! - [`denied`]: AccessDenied, explained
 //! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests
 //!
@@ -24,6 +25,7 @@ pub mod error;
 pub mod job;
 pub mod names;
 pub mod preflight;
+pub mod preview;
 pub mod rollout;
 pub mod rollout_file;
 pub mod stack;

@@ -4,9 +4,17 @@
 //! [`page`] its page. [`fingerprint`] is the live state that it was computed from: a deployment that
 //! finds another one does something else than what was approved.
 
+pub mod drift;
 pub mod fingerprint;
 pub mod page;
 pub mod summary;
+mod words;
+
+#[cfg(test)]
+mod any;
+#[cfg(test)]
+#[path = "../examples/preview_page/samples.rs"]
+mod samples;
 
 use crate::job::revision::Revision;
 use crate::names::Digest;

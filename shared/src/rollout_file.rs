@@ -6,28 +6,16 @@
 mod door;
 pub mod images;
 mod order;
+pub mod parameters;
 pub mod stack;
 pub mod target;
 pub mod written;
 
 use serde_json::Value;
 
-use crate::error::Failure;
-use crate::job::is_uuid;
 use door::{Door, Rule, Wrongs};
+pub use parameters::{PreviewParameters, UserParameters};
 use target::{Defaults, Target, Unordered};
-
-/// UserParameters of the task-definition-updater.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UserParameters {
-    /// The rollout file.
-    pub rollout: RolloutSource,
-    /// The pipeline execution's id.
-    pub execution: String,
-    /// The pipeline's name. With it, the job is checked against CodePipeline's own record before
-    /// the first write (CONTRACTS 3.2.14, 3.3.2).
-    pub pipeline: Option<String>,
-}
 
 /// Where the rollout file is.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +73,9 @@ pub struct RolloutFile {
     pub on_failure: OnFailure,
     /// Exceptions from what is refused by default, each written as the refusal names it.
     pub allow: Vec<String>,
+    /// Repositories that images come from, and those that targets pull them from instead; the digest
+    /// stays.
+    pub repositories: Vec<(String, String)>,
     /// Containers and the SSM parameters that receive their images once they serve.
     pub publish: Vec<(String, String)>,
 }
@@ -113,76 +104,30 @@ const PLACE: Rule = Rule {
     allowed: "a file in an input artifact, as \"Artifact::path\"",
     accepts: |text| Place::parse(text).is_some(),
 };
-const EXECUTION: Rule = Rule {
-    allowed: "what CodePipeline puts in for \"#{codepipeline.PipelineExecutionId}\", a UUID",
-    accepts: is_uuid,
-};
-const PIPELINE: Rule = Rule {
-    allowed: "the pipeline's name (1 to 100 letters, digits or .@-_)",
-    accepts: |text| {
-        (1..=100).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b".@-_".contains(&b))
-    },
-};
 const ON_FAILURE: Rule = Rule {
     allowed: "\"rollback\" or \"stop\"",
     accepts: |text| matches!(text, "rollback" | "stop"),
 };
 
-const PARAMETERS_EXAMPLE: &str =
-    r##"{"rollout": "Build::rollout.json", "execution": "#{codepipeline.PipelineExecutionId}"}"##;
-
-impl UserParameters {
-    /// Reads the action's UserParameters.
-    pub fn parse(text: Option<&str>) -> Result<Self, Failure> {
-        let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
-            return Err(Failure::configuration(format!(
-                "the action has no UserParameters; write for example {PARAMETERS_EXAMPLE}"
-            )));
-        };
-        let value: Value = serde_json::from_str(text).map_err(|error| {
-            Failure::configuration(format!(
-                "the action's UserParameters are not JSON ({error}); write for example \
-                 {PARAMETERS_EXAMPLE}"
-            ))
-        })?;
-        Self::from_value(&value)
-            .map_err(|wrongs| Failure::findings("the action's UserParameters", &wrongs))
-    }
-
-    /// Reads UserParameters that are JSON; the error is everything that is wrong.
-    pub fn from_value(value: &Value) -> Result<Self, Vec<String>> {
-        let mut wrongs = Wrongs::default();
-        let parsed = Self::through(value, &mut wrongs);
-        wrongs.or(parsed)
-    }
-
-    fn through(value: &Value, wrongs: &mut Wrongs) -> Option<Self> {
-        let mut door = Door::open(value, "", &["rollout", "execution", "pipeline"], wrongs)?;
-        let rollout = match door.value("rollout") {
-            Some(inline @ Value::Object(_)) => {
-                // Checked here too, so that UserParameters and rollout file are wrong at once.
-                RolloutFile::through(inline, "rollout", door.wrongs());
-                Some(RolloutSource::Inline(inline.clone()))
-            }
-            _ => door
-                .required("rollout", PLACE)
-                .and_then(Place::parse)
-                .map(RolloutSource::File),
-        };
-        let execution = door.required("execution", EXECUTION).map(str::to_owned);
-        let pipeline = door.text("pipeline", PIPELINE).map(str::to_owned);
-        Some(Self {
-            rollout: rollout?,
-            execution: execution?,
-            pipeline,
-        })
-    }
-}
-
 impl RolloutFile {
+    /// What may be pulled from elsewhere: the exceptions, and the repositories that are mapped.
+    pub fn allowed_elsewhere(&self) -> Vec<String> {
+        let mapped = self.repositories.iter().map(|(from, _)| from.clone());
+        self.allow.iter().cloned().chain(mapped).collect()
+    }
+
+    /// The image where the targets pull it from, by the same tag and digest.
+    pub fn mapped(&self, image: &images::Image) -> images::Image {
+        let mut each = self.repositories.iter();
+        match each.find(|(from, _)| *from == image.repository) {
+            Some((_, to)) => images::Image {
+                repository: to.clone(),
+                ..image.clone()
+            },
+            None => image.clone(),
+        }
+    }
+
     /// Reads a rollout file; the error is everything that is wrong.
     pub fn from_value(value: &Value) -> Result<Self, Vec<String>> {
         let mut wrongs = Wrongs::default();
@@ -225,6 +170,18 @@ impl RolloutFile {
                 );
             }
         }
+        let repositories = door.map("repositories");
+        for (from, to) in &repositories {
+            if let Some(unfit) = [from, to].into_iter().find(|text| !is_repository(text)) {
+                door.wrong(
+                    &format!("repositories.{from}"),
+                    format!(
+                        "must map a repository to another, both with their registry and without \
+                         tag and digest, not {unfit:?}"
+                    ),
+                );
+            }
+        }
         let defaults = Defaults::through(&mut door);
         let targets = Self::targets(&mut door, &defaults);
         Some(Self {
@@ -235,6 +192,7 @@ impl RolloutFile {
             rollback_minutes,
             on_failure,
             allow,
+            repositories,
             publish,
         })
     }
@@ -272,6 +230,15 @@ fn is_parameter_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b".-_/".contains(&b))
+}
+
+/// A repository without tag and digest.
+fn is_repository(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"._/:-".contains(&b);
+    let end = |b: &u8| b.is_ascii_alphanumeric() || b"_-".contains(b);
+    text.bytes().all(plain)
+        && text.as_bytes().last().is_some_and(end)
+        && images::Image::parse(text).is_some_and(|image| image.tag.is_none())
 }
 
 #[cfg(test)]

@@ -20,11 +20,13 @@ pub const LONGEST_TEMPLATE_BYTES: usize = 1_000_000;
 
 /// Where a long template lies in its bucket: the same bytes have the same place.
 pub fn template_key(text: &str) -> String {
+    format!("redbutton/{}", digest(text))
+}
+
+/// sha256 of a template, in hex.
+pub fn digest(text: &str) -> String {
     use sha2::Digest as _;
-    format!(
-        "redbutton/{}",
-        hex::encode(sha2::Sha256::digest(text.as_bytes()))
-    )
+    hex::encode(sha2::Sha256::digest(text.as_bytes()))
 }
 
 /// A stack, as `DescribeStacks` has it.

@@ -1,6 +1,7 @@
 //! Task definitions as raw JSON: a field that no SDK knows yet is carried value for value
 //! (CONTRACTS 3.5.1 to 3.5.6).
 
+pub mod diff;
 pub mod foreign;
 mod images;
 

@@ -10,6 +10,7 @@ use shared::error::{Failure, FailureKind};
 use shared::rollout::State;
 use shared::rollout::stack::change_set_name;
 use shared::rollout::watch::{Phase, Watch};
+use shared::rollout_file::stack::StackTarget;
 use shared::stack::before::Before;
 use shared::stack::{ChangeSet, Status, guard};
 
@@ -95,19 +96,7 @@ async fn create_one(
         Ok(parameters) => parameters,
         Err(wrongs) => return Ok(Err(wrongs)),
     };
-    let wanted = Wanted {
-        stack: &target.stack,
-        name: &name,
-        new: planned.stack.is_none(),
-        template: planned.template.as_ref().map(Template::source),
-        parameters: &parameters,
-        capabilities: &target.capabilities,
-        role: target
-            .cloudformation_role
-            .as_ref()
-            .map(|role| role.as_str()),
-        tags: planned.given.tags.as_deref(),
-    };
+    let wanted = wanted(planned, target, &name, &parameters);
     let made = made(&client, &wanted).await;
     let not_now = |text| Failure::new(FailureKind::SystemUnavailable, text);
     let change_set = match made {
@@ -178,6 +167,28 @@ async fn create_one(
         }
     }
     Ok(Ok(Made { n, watch }))
+}
+
+/// The change set of what is planned.
+pub(crate) fn wanted<'a>(
+    planned: &'a Planned,
+    target: &'a StackTarget,
+    name: &'a str,
+    parameters: &'a [(String, Option<String>)],
+) -> Wanted<'a> {
+    Wanted {
+        stack: &target.stack,
+        name,
+        new: planned.stack.is_none(),
+        template: planned.template.as_ref().map(Template::source),
+        parameters,
+        capabilities: &target.capabilities,
+        role: target
+            .cloudformation_role
+            .as_ref()
+            .map(|role| role.as_str()),
+        tags: planned.given.tags.as_deref(),
+    }
 }
 
 pub(crate) async fn delete(client: &Client, wanted: &Wanted<'_>) {

@@ -11,7 +11,7 @@ use shared::rollout_file::Place;
 use shared::rollout_file::images::ImageFile;
 use shared::rollout_file::stack::{Parameters, StackTarget, Written};
 use shared::stack::parameters::{self, declared_by};
-use shared::stack::{Summary, standing};
+use shared::stack::{LONGEST_BODY_BYTES, Summary, standing};
 
 use super::begun::begun;
 use super::template::{self, Template};
@@ -94,6 +94,7 @@ pub(crate) async fn read(
             One::Good(good) => planned.push(*good),
             One::Begun(made) => begun.push(*made),
             One::Wrong(n, wrongs) => findings.add(n, wrongs),
+            One::Unseen(n, text) => findings.unseen(n, text),
             One::Busy(text) => return Ok(Read::Busy(text)),
         }
     }
@@ -128,7 +129,16 @@ enum One {
     Good(Box<Planned>),
     Begun(Box<Made>),
     Wrong(usize, Vec<String>),
+    Unseen(usize, String),
     Busy(String),
+}
+
+/// Why a long template cannot be previewed.
+fn unseen(size: usize) -> String {
+    format!(
+        "what would change cannot be shown: the template has {size} bytes, over {LONGEST_BODY_BYTES} \
+         CloudFormation reads it from \"templateBucket\", and a preview writes nothing there"
+    )
 }
 
 /// What the rollout file and the artifacts want of a stack.
@@ -187,6 +197,17 @@ async fn one(
             .flat_map(|(_, image)| decide::floating(image, &file.allow)),
     );
     let template = match text {
+        Some(text) if work.purpose == Purpose::Preview => {
+            let size = text.len();
+            match Template::if_there(text, target, reached)
+                .await
+                .map_err(failed)?
+            {
+                Some(template) => Some(template),
+                None if wrongs.is_empty() => return Ok(One::Unseen(n, unseen(size))),
+                None => return Ok(One::Wrong(n, wrongs)),
+            }
+        }
         Some(text) => Some(Template::of(text, target, reached).await.map_err(failed)?),
         None if old.is_none() => {
             wrongs.push("the stack is new, so it needs a \"template\"".to_owned());

@@ -3,7 +3,7 @@
 
 use aws::clients::Target as Reached;
 use aws::cloudformation::template::Source;
-use aws::error::CallError;
+use aws::error::{CallError, Kind};
 use aws::s3::object;
 use shared::rollout_file::Place;
 use shared::rollout_file::stack::StackTarget;
@@ -52,6 +52,12 @@ pub(crate) fn may_go_back(before: &str, target: &StackTarget) -> Option<String> 
     })
 }
 
+/// Bucket and key of a template that does not fit the request.
+fn place<'a>(text: &str, target: &'a StackTarget) -> Option<(&'a str, String)> {
+    let bucket = target.template_bucket.as_deref()?;
+    (text.len() > LONGEST_BODY_BYTES).then(|| (bucket, template_key(text)))
+}
+
 impl Template {
     /// Puts a long template into the bucket that the target names, under its own hash: the same
     /// bytes are there once, whoever brings them.
@@ -60,15 +66,35 @@ impl Template {
         target: &StackTarget,
         reached: &Reached,
     ) -> Result<Self, CallError> {
-        let bucket = target.template_bucket.as_ref();
-        let Some(bucket) = bucket.filter(|_| text.len() > LONGEST_BODY_BYTES) else {
+        let Some((bucket, key)) = place(&text, target) else {
             return Ok(Self { text, url: None });
         };
-        let key = template_key(&text);
         let owner = Some(reached.account.as_str());
         object::put_once(&reached.s3(), bucket, &key, text.as_bytes(), owner).await?;
         let url = Some(reached.object_url(bucket, &key));
         Ok(Self { text, url })
+    }
+
+    /// As [`Template::of`], without writing anything: a long template has to be in the bucket already,
+    /// from a release that brought the same bytes. None when it is not.
+    pub(crate) async fn if_there(
+        text: String,
+        target: &StackTarget,
+        reached: &Reached,
+    ) -> Result<Option<Self>, CallError> {
+        let Some((bucket, key)) = place(&text, target) else {
+            return Ok(Some(Self { text, url: None }));
+        };
+        match object::get(&reached.s3(), bucket, &key).await {
+            Ok(Some(_)) => {
+                let url = Some(reached.object_url(bucket, &key));
+                Ok(Some(Self { text, url }))
+            }
+            // To who may not list the bucket, what is missing is denied.
+            Ok(None) => Ok(None),
+            Err(error) if error.kind == Kind::Denied => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// As the calls take it.

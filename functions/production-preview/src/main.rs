@@ -1,8 +1,10 @@
 //! production-preview: a CodePipeline action that tells, before the production approval, what a
-//! rollout would change there. It changes nothing. Wiring only; read `request`, `handler` in this
-//! order.
+//! rollout would change there. It changes nothing. Wiring only; read `request`, `decide`, `handler` in
+//! this order.
 
+mod decide;
 mod handler;
+mod request;
 
 use std::sync::Arc;
 

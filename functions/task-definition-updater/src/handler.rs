@@ -13,7 +13,7 @@ use shared::error::{Failure, FailureKind};
 use shared::job::answer::Outcome;
 use shared::job::{Job, token};
 use shared::rollout::{State, Step, binding, report};
-use shared::rollout_file::{RolloutSource, UserParameters};
+use shared::rollout_file::UserParameters;
 
 /// How a function is set up.
 #[derive(Debug, Clone)]
@@ -54,10 +54,7 @@ async fn go_on(
 ) -> Result<Outcome, Failure> {
     let parameters = UserParameters::parse(job.user_parameters.as_deref())?;
     let mut artifacts = Artifacts::new(clients, job);
-    let (place, bytes) = match &parameters.rollout {
-        RolloutSource::Inline(value) => ("rollout".to_owned(), value.to_string().into_bytes()),
-        RolloutSource::File(place) => (place.to_string(), artifacts.required(place).await?),
-    };
+    let (place, bytes) = artifacts.rollout_file(&parameters.rollout).await?;
     let UserParameters {
         execution,
         pipeline,

@@ -17,20 +17,14 @@ pub type Placed<'a> = (&'a Target, &'a str);
 
 /// Where a target is, in words.
 pub fn place((target, account): Placed<'_>) -> String {
-    let kind = match target.kind {
-        Kind::Service(_) => "service",
-        Kind::Task(_) => "task",
-        Kind::Stack(_) => {
-            let region = target.region.as_str();
-            return format!("stack {} ({region}, account {account})", target.name);
-        }
-    };
-    format!(
-        "{kind} {} (cluster {}, {}, account {account})",
-        target.name,
-        target.cluster,
-        target.region.as_str()
-    )
+    let (kind, name, region) = (target.kind.word(), &target.name, target.region.as_str());
+    match target.kind {
+        Kind::Stack(_) => format!("{kind} {name} ({region}, account {account})"),
+        _ => format!(
+            "{kind} {name} (cluster {}, {region}, account {account})",
+            target.cluster
+        ),
+    }
 }
 
 /// "1 task", "2 tasks".

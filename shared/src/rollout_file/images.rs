@@ -107,6 +107,14 @@ pub enum ImageFile {
 }
 
 impl ImageFile {
+    /// The images that it names.
+    pub fn images(&self) -> Vec<&Image> {
+        match self {
+            Self::Definitions(images) => images.iter().map(|(_, image)| image).collect(),
+            Self::Detail(image) => vec![image],
+        }
+    }
+
     /// Reads either form; the error is everything that is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<String>> {
         if bytes.len() > LIMIT_BYTES {

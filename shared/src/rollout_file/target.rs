@@ -53,6 +53,17 @@ pub struct OneOff {
     pub environment: Vec<(String, String)>,
 }
 
+impl Kind {
+    /// In a word: `service`, `task` or `stack`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Service(_) => "service",
+            Self::Task(_) => "task",
+            Self::Stack(_) => "stack",
+        }
+    }
+}
+
 impl Target {
     /// The account that the role leads into; none for the pipeline's own.
     pub fn account(&self) -> Option<&str> {
@@ -113,7 +124,7 @@ pub(super) const ROLE: Rule = Rule {
     allowed: "a role's ARN such as \"arn:aws:iam::333333333333:role/redbutton-rollout\"",
     accepts: |text| RoleArn::parse(text).is_some(),
 };
-const EXTERNAL_ID: Rule = Rule {
+pub(super) const EXTERNAL_ID: Rule = Rule {
     allowed: "an external id (2 to 1,224 letters, digits or +=,.@:/-_)",
     accepts: |text| {
         (2..=1_224).contains(&text.len())

@@ -188,6 +188,9 @@ fn near_documents() -> impl Strategy<Value = Value> {
         Just(json!([{"service": "web", "cluster": "test"}, {"service": "api", "cluster": "test"}])),
         Just(json!({"web": "/web/image"})),
         Just(json!({"web": "a b"})),
+        Just(json!({"r.example/web": "r.example:5000/prod/web"})),
+        Just(json!({"r.example/web": "r.example/web:v1"})),
+        Just(json!({"a b": "r.example/web"})),
         Just(json!({"web": 7})),
         Just(json!(true)),
     ];
@@ -213,6 +216,7 @@ fn near_documents() -> impl Strategy<Value = Value> {
         Just("environment"),
         Just("after"),
         Just("publishImage"),
+        Just("repositories"),
         Just("stack"),
         Just("unheardOf"),
     ];
@@ -265,6 +269,7 @@ fn only_the_door_knows(wrong: &str) -> bool {
         "no target is named",
         "the target itself",
         "in a circle",
+        "without tag and digest",
     ]
     .iter()
     .any(|text| wrong.contains(text))

@@ -30,7 +30,18 @@ pub const ROLLOUT_FILE_KEYS: &[&str] = &[
     "rollbackMinutes",
     "onFailure",
     "allow",
+    "repositories",
     "publishImage",
+];
+/// Keys of the preview's UserParameters.
+pub const PREVIEW_KEYS: &[&str] = &[
+    "rollout",
+    "execution",
+    "pipeline",
+    "role",
+    "externalId",
+    "deployer",
+    "showValues",
 ];
 /// Keys of a service target.
 pub const SERVICE_TARGET_KEYS: &[&str] = &[
@@ -78,6 +89,7 @@ pub const STACK_TARGET_KEYS: &[&str] = &[
 ];
 
 const PLACE: &str = "^[A-Za-z0-9_-]{1,100}::[\\s\\S]+$";
+const REPOSITORY: &str = "^[A-Za-z0-9.:_/-]*[A-Za-z0-9_-]$";
 const NAME: &str = "^[A-Za-z0-9_-]{1,255}$";
 const EXTERNAL_ID: &str = "^[A-Za-z0-9+=,.@:/_-]{2,1224}$";
 const EXECUTION: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
@@ -99,12 +111,42 @@ struct UserParameters {
     pipeline: Option<String>,
 }
 
+/// UserParameters of the production-preview action (at most 1,000 characters).
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase", deny_unknown_fields)]
+struct PreviewParameters {
+    /// The rollout file: `Artifact::path` in an input artifact, or its content inline.
+    rollout: Rollout,
+    /// `#{codepipeline.PipelineExecutionId}`.
+    #[schemars(regex(pattern = EXECUTION))]
+    execution: String,
+    /// The pipeline's name. With it, the job is checked against CodePipeline's own record, and the
+    /// preview names the commits that the execution runs with.
+    #[schemars(regex(pattern = "^[A-Za-z0-9.@_-]{1,100}$"), with = "String")]
+    #[schemars(default)]
+    pipeline: Option<String>,
+    /// The role to look with, in the account of all targets: it can change nothing but its own change
+    /// sets.
+    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String")]
+    role: String,
+    /// The external id that the role's trust policy asks for.
+    #[schemars(regex(pattern = EXTERNAL_ID), with = "String", default)]
+    external_id: Option<String>,
+    /// The role that will roll out there; with it, the preview says whether it may hand roles to
+    /// tasks and to CloudFormation. Default: each target's own `role` in the rollout file.
+    #[schemars(regex(pattern = RoleArn::PATTERN), with = "String", default)]
+    deployer: Option<String>,
+    /// Whether the page shows the values of environment variables.
+    #[schemars(default)]
+    show_values: bool,
+}
+
 /// `Artifact::path`, or the rollout file itself.
 #[derive(JsonSchema)]
 #[schemars(untagged)]
 enum Rollout {
     File(#[schemars(regex(pattern = PLACE))] String),
-    Inline(RolloutFile),
+    Inline(Box<RolloutFile>),
 }
 
 /// What to bring where, and how long it may take.
@@ -153,6 +195,11 @@ struct RolloutFile {
     /// their start to ECS's circuit breaker.
     #[schemars(inner(length(min = 1)), with = "Vec<String>", default)]
     allow: Vec<String>,
+    /// Repositories that images come from, and the ones to pull them from instead, where each
+    /// environment has its own: `{"from": "to"}`, without tags. The digest stays, so that the same
+    /// bytes run; for what is named here nothing has to be in `allow`.
+    #[schemars(with = "Repositories", default)]
+    repositories: Option<Repositories>,
     /// SSM parameters that receive the live image, by the name of the container: for Terraform and
     /// others that write down what runs. They are in the account and region of the container's
     /// target, exist, and are of type String; they are written once everything serves.
@@ -188,6 +235,15 @@ enum OnFailure {
     Stop,
 }
 
+/// A repository by another.
+#[derive(JsonSchema)]
+#[schemars(extend("propertyNames" = {"pattern": REPOSITORY}))]
+struct Repositories(BTreeMap<String, Repository>);
+
+/// A repository with its registry, without tag and digest.
+#[derive(JsonSchema)]
+struct Repository(#[schemars(regex(pattern = REPOSITORY))] String);
+
 /// Parameters by container.
 #[derive(JsonSchema)]
 struct Published(BTreeMap<String, Parameter>);
@@ -208,6 +264,11 @@ enum Target {
 /// The JSON Schema of UserParameters.
 pub fn user_parameters_schema() -> Value {
     schema_for!(UserParameters).to_value()
+}
+
+/// The JSON Schema of the preview's UserParameters.
+pub fn preview_parameters_schema() -> Value {
+    schema_for!(PreviewParameters).to_value()
 }
 
 /// The JSON Schema of the rollout file.
@@ -238,6 +299,7 @@ mod tests {
         };
         let file = rollout_file_schema();
         assert_eq!(keys(&file), sorted(ROLLOUT_FILE_KEYS));
+        assert_eq!(keys(&preview_parameters_schema()), sorted(PREVIEW_KEYS));
         for (target, known) in [
             ("ServiceTarget", SERVICE_TARGET_KEYS),
             ("TaskTarget", TASK_TARGET_KEYS),

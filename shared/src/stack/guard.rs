@@ -84,6 +84,15 @@ pub fn refused(changes: &[Change], allow: &[String]) -> Vec<String> {
     changes.iter().filter_map(of).collect()
 }
 
+/// The names of the resources that would be removed or replaced, or might be, whether or not that is
+/// allowed.
+pub fn dangers(changes: &[Change]) -> Vec<String> {
+    let endangered = changes
+        .iter()
+        .filter(|change| danger_among(change, changes).is_some());
+    endangered.map(Change::name).collect()
+}
+
 /// The same for the change set that leads back: what the release added may go, and what it was
 /// allowed to replace may be replaced again.
 pub fn refused_on_the_way_back(changes: &[Change], before: &Before) -> Vec<String> {
@@ -149,7 +158,7 @@ fn stays(entity: &str, change: &Change, changes: &[Change]) -> bool {
 }
 
 /// What would become of a resource; none when it stays, or when its replacement is natural.
-fn danger(change: &Change) -> Option<&'static str> {
+pub fn danger(change: &Change) -> Option<&'static str> {
     let policy = Policy::parse(&change.policy);
     match (change.action.as_str(), change.replacement.as_str()) {
         ("Remove", _) => Some("would be removed"),
@@ -229,8 +238,16 @@ fn words(change: &Change, danger: &str) -> String {
     if !change.causes.is_empty() {
         words.push_str(&format!("; because of {}", change.causes.join(", ")));
     }
-    let policy = match change.policy.as_str() {
-        "" => return words,
+    match becomes(&change.policy) {
+        Some(fate) => format!("{words}; {fate} ({})", change.policy),
+        None => words,
+    }
+}
+
+/// What becomes of the resource that there is, by its change's policy; none when that is not told.
+pub fn becomes(policy: &str) -> Option<&'static str> {
+    Some(match policy {
+        "" => return None,
         "Delete" => "it is deleted",
         "Retain" => "it stays, outside of the stack",
         "Snapshot" => "it is deleted, and a snapshot stays",
@@ -238,8 +255,7 @@ fn words(change: &Change, danger: &str) -> String {
         "ReplaceAndRetain" => "the one before stays, outside of the stack",
         "ReplaceAndSnapshot" => "the one before is deleted, and a snapshot stays",
         _ => "what becomes of it is not known",
-    };
-    format!("{words}; {policy} ({})", change.policy)
+    })
 }
 
 #[cfg(test)]

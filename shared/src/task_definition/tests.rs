@@ -158,7 +158,7 @@ fn no_tag_is_sent_that_only_aws_may_write_and_no_more_than_fifty() {
 }
 
 /// Any JSON without nulls.
-fn json_value() -> impl Strategy<Value = Value> {
+pub(super) fn json_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),

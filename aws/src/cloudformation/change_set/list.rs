@@ -17,7 +17,7 @@ pub struct Listed {
     pub created: u64,
 }
 
-/// All change sets of a stack that were not executed, in CloudFormation's order; a stack that is not
+/// The active change sets of a stack, all pages, in CloudFormation's order; a stack that is not
 /// there is an error of kind Missing.
 pub async fn list(client: &Client, stack: &str) -> Result<Vec<Listed>, CallError> {
     const OPERATION: &str = "cloudformation:ListChangeSets";
