@@ -90,8 +90,10 @@ def probe(session, endpoint, service, given):
         shape = operation.input_shape
         status, code, message = call(client, name, values(shape, given, service) if shape else {})
         named = DENIED.search(message)
-        return {**entry, "status": status, "code": code, "message": message,
-                "denied": named.group(1) if named else None}
+        # An answer to HEAD has no body that could say what was refused.
+        silent = operation.http["method"] == "HEAD" and status == 403
+        denied = named.group(1) if named else f"{service}:{name}" if silent else None
+        return {**entry, "status": status, "code": code, "message": message, "denied": denied}
 
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(one, model.operation_names))

@@ -49,7 +49,7 @@ const OWN_ONLY: [&str; 4] = [
     "xray:",
 ];
 
-static SUITE: LazyLock<Value> = LazyLock::new(|| translated("template.yaml"));
+pub(crate) static SUITE: LazyLock<Value> = LazyLock::new(|| translated("template.yaml"));
 static ROLES: LazyLock<Value> = LazyLock::new(|| translated("templates/roles.yaml"));
 static CLUSTER: LazyLock<Value> = LazyLock::new(|| translated("templates/cluster.yaml"));
 static SERVICE: LazyLock<Value> = LazyLock::new(|| translated("templates/service.yaml"));
@@ -283,7 +283,7 @@ fn is_action(text: &str) -> bool {
 }
 
 /// Every action that a role's policies allow.
-fn granted(template: &Value, role: &str) -> BTreeSet<String> {
+pub(crate) fn granted(template: &Value, role: &str) -> BTreeSet<String> {
     let mut actions = BTreeSet::new();
     collect(&mut actions, policies(template, role));
     actions
@@ -346,7 +346,7 @@ fn translated(template: &str) -> Value {
 }
 
 /// What a script of the rehearsal answers in JSON.
-fn python(arguments: &[&str]) -> Value {
+pub(crate) fn python(arguments: &[&str]) -> Value {
     let tools = Tools::install(&|_| {}).unwrap();
     let output = Command::new(tools.python())
         .args(arguments)

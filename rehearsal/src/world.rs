@@ -1,6 +1,7 @@
 //! What there is to deploy from and to: an artifact store, images, clusters and services, stacks.
 
 mod ecs;
+mod role;
 mod stack;
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 pub use ecs::{
     Container, Service, ServiceSpec, create_cluster, create_service, service, task_definition,
 };
+pub use role::policies;
 pub use stack::{Stack, StackEvent, StackSpec, Template, create_stack, stack, template_bucket};
 
 use crate::AwsError;

@@ -9,10 +9,10 @@
 //! - [`rollout_file`]: what people write: parameters, targets, images
 //! - [`task_definition`]: raw JSON: edit, hash, what points elsewhere
 //! - [`preflight`]: findings before a write
-//! - [`preview`]: what a rollout would change, for whoever approves it
+//! - [`preview`]: what a rollout would change, as a page and in a few words, for who approves it
 //! - [`stack`]: CloudFormation: what is sent, what would change, and whether it may
 //! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
-//! - [`preview`]: what a rollout would change, for whoever approves it
+//! - [`preview`]: what a rollout would change, as a page and in a few words, for who approves it
 //! - [`denied`]: AccessDenied, explained
 //! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests
 //!
@@ -31,3 +31,7 @@ pub mod rollout;
 pub mod rollout_file;
 pub mod stack;
 pub mod task_definition;
+
+// The preview's samples are an example's, too, which sees this crate from outside.
+#[cfg(test)]
+extern crate self as shared;

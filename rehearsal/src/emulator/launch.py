@@ -35,11 +35,14 @@ def resource_arn(service, method, path, headers, body, *rest):
     """What a CodePipeline action is allowed on: the pipeline; jobs have no resource but `*`.
 
     And what ECS's deployments API is: MiniStack looks for a cluster's name only, and those requests
-    have ARNs instead. Nor does it know that a change set named by its ARN belongs to a stack.
+    have ARNs instead. Nor does it know that a change set named by its ARN belongs to a stack, or whose
+    policies a simulation is about.
     """
     if service == "ecs" and (arn := deployment_arn(body)):
         return arn
     if service == "cloudformation" and (arn := stack_arn(rest[0])):
+        return arn
+    if service == "iam" and (arn := parameter(rest[0], "PolicySourceArn")):
         return arn
     if service != "codepipeline":
         return _resource_arn(service, method, path, headers, body, *rest)
