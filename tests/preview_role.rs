@@ -79,10 +79,9 @@ fn of_all_actions_of_aws_only_those_that_read_are_allowed() {
     let actions: BTreeMap<String, Vec<String>> =
         serde_json::from_value(templates::python(&["rehearsal/actions.py"])).unwrap();
     let all = actions.iter().flat_map(|(service, actions)| {
-        let named = actions
+        actions
             .iter()
-            .map(move |action| format!("{service}:{action}"));
-        named
+            .map(move |action| format!("{service}:{action}"))
     });
     let all: BTreeSet<String> = all.collect();
     assert!(all.len() > 10_000, "{} actions", all.len());

@@ -4,13 +4,17 @@
 //! cargo run -p shared --example preview_page -- target/preview
 //! ```
 //!
-//! The pictures in `docs/` are of these pages, taken by any Chromium:
+//! The pictures in `docs/` are of two of them, taken by any Chromium (`preferredColorScheme`: 1 is
+//! light, 0 is dark), and made smaller:
 //!
 //! ```sh
 //! chromium --headless --hide-scrollbars --blink-settings=preferredColorScheme=1 \
-//!   --window-size=1280,1500 --screenshot=docs/preview.png target/preview/ready.html
+//!   --window-size=1100,1496 --screenshot=docs/preview.png \
+//!   "file://$PWD/target/preview/ready.html"
 //! chromium --headless --hide-scrollbars --blink-settings=preferredColorScheme=0 \
-//!   --window-size=500,1400 --screenshot=docs/preview-refused.png target/preview/refused.html
+//!   --window-size=390,1386 --force-device-scale-factor=2 \
+//!   --screenshot=docs/preview-refused.png "file://$PWD/target/preview/refused.html"
+//! pngquant --quality 70-98 --ext .png --force docs/preview*.png
 //! ```
 
 mod samples;
