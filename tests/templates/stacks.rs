@@ -271,7 +271,7 @@ fn what_was_before_is_kept_where_only_the_function_comes() {
         .unwrap()
         .keys()
         .collect();
-    assert_eq!(settings, ["AWS_ENDPOINT_URL", "SSL_CERT_FILE"]);
+    assert_eq!(settings, ["SSL_CERT_FILE", "AWS_ENDPOINT_URL"]);
     assert_eq!(of_type(&SUITE, "AWS::S3::BucketPolicy").len(), 1);
 }
 
