@@ -143,9 +143,9 @@ fn a_function_runs_by_hand_without_docker() {
         "{answer:#}"
     );
     let preview = local::event("preview").unwrap();
-    let answer = local::invoke(&world.rehearsal, "production-preview", &preview).unwrap();
-    assert_eq!(answer["answered"], "success", "{answer:#}");
-    let told = answer["variables"]["Summary"].as_str().unwrap();
+    let previewed = local::invoke(&world.rehearsal, "production-preview", &preview).unwrap();
+    assert_eq!(previewed["answered"], "success", "{previewed:#}");
+    let told = previewed["variables"]["Summary"].as_str().unwrap();
     assert!(told.contains("web: image v1 → v2"), "{told}");
     // As often as somebody likes, each time answered anew.
     assert_eq!(run("bad-parameters"), answer);
