@@ -16,3 +16,5 @@ mod played;
 mod states;
 mod together;
 mod updates;
+
+pub(crate) use case::StackCase;

@@ -38,6 +38,12 @@ impl Round {
         SystemTime::now() >= self.yield_at
     }
 
+    /// How long until then.
+    pub fn left(&self) -> Duration {
+        let left = self.yield_at.duration_since(SystemTime::now());
+        left.unwrap_or_default()
+    }
+
     /// The token to go on with, should this invocation be cut short.
     pub fn checkpoint(&self, token: String) {
         if let Ok(mut kept) = self.token.lock() {

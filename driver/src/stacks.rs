@@ -20,7 +20,7 @@ use shared::stack::{Stack, Summary, parameters};
 
 pub(crate) use create::{create, delete, discard, made};
 pub(crate) use kept::kept;
-pub use propose::{Proposal, propose};
+pub use propose::{AGAIN, Proposal, propose};
 pub(crate) use read::{Read, read};
 
 use crate::decide::{self, Given};

@@ -176,13 +176,17 @@ fn assume_role(denied: &Denied<'_>, identity: &str) -> Vec<String> {
         None => "without an sts:ExternalId; none was sent, write \"externalId\" if it asks for one"
             .into(),
     };
+    let parameter = match denied.caller.ends_with("redbutton-production-preview") {
+        true => "PreviewRoleArns",
+        false => "TargetRoleArns",
+    };
     vec![
         format!(
             "its trust policy{} does not name {}, {condition}",
             in_account(denied.resource_account),
             denied.caller
         ),
-        format!("{identity}\n  (the parameter TargetRoleArns of redbutton's template)"),
+        format!("{identity}\n  (the parameter {parameter} of redbutton's template)"),
         format!("the role does not exist: {}", denied.resource),
     ]
 }
@@ -263,6 +267,23 @@ mod tests {
             ..denied("sts:AssumeRole", message)
         });
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn each_function_has_a_parameter_of_its_own_for_the_roles_that_it_assumes() {
+        for (function, parameter) in [
+            ("production-preview", "PreviewRoleArns"),
+            ("task-definition-updater", "TargetRoleArns"),
+        ] {
+            let text = explain(&Denied {
+                caller: &format!("arn:aws:iam::111111111111:role/redbutton-{function}"),
+                ..denied("sts:AssumeRole", "no")
+            });
+            assert!(
+                text.contains(&format!("the parameter {parameter} ")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::decide;
 use crate::findings::Findings;
 
 /// The pause between two looks at a change set that is being created: they take seconds.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After as many looks it is for the next invocation.
 const LOOKS: u32 = 120;
 

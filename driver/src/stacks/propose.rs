@@ -2,14 +2,16 @@
 
 use aws::cloudformation::Client;
 use aws::cloudformation::change_set;
+use aws::error::CallError;
+use aws::job::Round;
 use futures_util::future::join_all;
-use shared::error::Failure;
+use shared::error::{Failure, FailureKind};
 use shared::rollout::State;
 use shared::rollout::stack::change_set_name;
 use shared::rollout_file::images::Image;
 use shared::stack::{Change, Declared, Stack, Status, guard};
 
-use super::create::{made, wanted};
+use super::create::{LOOK_EVERY, made, wanted};
 use super::{Planned, decide};
 use crate::Work;
 
@@ -19,6 +21,10 @@ pub const PREFIX: &str = "redbutton-preview-";
 
 /// A change set that is older than this was left behind: no function runs as long, by far.
 const LEFT_BEHIND_SECONDS: u64 = 3_600;
+
+/// CloudFormation may refuse to delete a change set that is being created, and a refusal may pass: it is
+/// asked as often, which leaves time for the page before the function's own end.
+const DELETIONS: u32 = 10;
 
 /// What a change set would do.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,17 +53,26 @@ pub struct Proposal {
     pub unseen: Vec<String>,
 }
 
-/// What each planned stack's change set would do. None of the change sets is there afterwards.
+/// What each planned stack's change set would do. None of the change sets is there afterwards: what
+/// is not ready at the round's end is deleted all the same.
 pub async fn propose(
     work: &Work<'_>,
     state: &State,
     planned: &[Planned],
+    round: &Round,
 ) -> Result<Vec<Proposal>, Failure> {
-    let each = planned.iter().map(|planned| one(work, state, planned));
+    let each = planned
+        .iter()
+        .map(|planned| one(work, state, planned, round));
     join_all(each).await.into_iter().collect()
 }
 
-async fn one(work: &Work<'_>, state: &State, planned: &Planned) -> Result<Proposal, Failure> {
+async fn one(
+    work: &Work<'_>,
+    state: &State,
+    planned: &Planned,
+    round: &Round,
+) -> Result<Proposal, Failure> {
     let n = planned.n;
     let mut proposal = Proposal {
         n,
@@ -96,9 +111,10 @@ async fn one(work: &Work<'_>, state: &State, planned: &Planned) -> Result<Propos
     sweep(&client, &target.stack, &mut proposal.unseen).await;
     let name = change_set_name(&state.attempt, n);
     let wanted = wanted(planned, target, &name, &proposal.parameters);
-    let found = made(&client, &wanted).await;
+    let found = tokio::time::timeout(round.left(), made(&client, &wanted)).await;
+    let found = found.unwrap_or_else(|_| Ok(Err(out_of_time(&name, &target.stack))));
     // Before anything else: whatever came of it, it is not to stay.
-    if let Err(error) = change_set::delete(&client, &target.stack, &name).await {
+    if let Err(error) = remove(&client, &target.stack, &name).await {
         proposal.unseen.push(format!(
             "the preview's change set {name} could not be deleted ({error}): delete it by hand, by \
              aws cloudformation delete-change-set --stack-name {} --change-set-name {name}",
@@ -116,9 +132,35 @@ async fn one(work: &Work<'_>, state: &State, planned: &Planned) -> Result<Propos
             proposal.changes = Some(found.changes);
         }
         Ok(Err(text)) => proposal.unseen.push(text),
+        // Somebody began since the stack was looked at.
+        Err(error) if change_set::is_busy(&error) => {
+            let text = format!("{}. {AGAIN}", error.message);
+            return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
+        }
         Err(error) => return Err(end.failed(error)),
     }
     Ok(proposal)
+}
+
+/// What to do when somebody else is at work on a stack.
+pub const AGAIN: &str = "Preview again when it has ended: retry the stage";
+
+fn out_of_time(name: &str, stack: &str) -> String {
+    format!(
+        "CloudFormation was still creating the change set {name} of stack {stack} when the function's \
+         time was over: retry the stage, or raise the function's timeout"
+    )
+}
+
+/// Deletes a change set, as soon as CloudFormation lets it.
+async fn remove(client: &Client, stack: &str, name: &str) -> Result<(), CallError> {
+    let mut tries = 1..DELETIONS;
+    loop {
+        match change_set::delete(client, stack, name).await {
+            Err(_) if tries.next().is_some() => tokio::time::sleep(LOOK_EVERY).await,
+            deleted => return deleted,
+        }
+    }
 }
 
 /// Deletes what previews left behind that were cut short for good.

@@ -32,7 +32,7 @@ use crate::request;
 pub async fn handle(
     clients: Arc<Clients>,
     job: Arc<Job>,
-    _round: Round,
+    round: Round,
 ) -> Result<Outcome, Failure> {
     let parameters = PreviewParameters::parse(job.user_parameters.as_deref())?;
     let mut artifacts = Artifacts::new(&clients, &job);
@@ -52,11 +52,11 @@ pub async fn handle(
     let checked = match check(&work, &state, &mut artifacts).await? {
         Checking::Checked(checked) => *checked,
         Checking::Busy(text) => {
-            let text = format!("{text}. Preview again when it has ended: retry the stage");
+            let text = format!("{text}. {}", stacks::AGAIN);
             return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
         }
     };
-    let proposals = stacks::propose(&work, &state, &checked.stacks).await?;
+    let proposals = stacks::propose(&work, &state, &checked.stacks, &round).await?;
     let (live, preflight, last_changes, sources, tags) = futures_util::join!(
         live::live(&work, &checked.seen),
         preflight::preflight(&work, &checked, &deployers),

@@ -5,21 +5,24 @@ MiniStack checks the signature and the policies of such a request like those of 
 answers who the caller is. The job API itself is the stand-in's (src/codepipeline.rs).
 
 And S3 answers pieces of a version, as AWS does; policies see calls that came by TLS, as all of them
-do on AWS; and CloudFormation hands ECS the types of its API.
+do on AWS; and CloudFormation hands ECS the types of its API. IAM's simulator answers about every
+resource that it is asked for, in the context that it is given.
 
 One operation is the rehearsal's own: `Rehearsal.Events` answers how many asynchronous invocations
 are running or wait for their retry.
 """
 
 import functools
+import itertools
 import json
 import threading
+from xml.sax.saxutils import escape as xml
 
 import botocore.session
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudformation, ecs, s3, sts
+from ministack.services import cloudformation, ecs, iam, s3, sts
 from ministack.services.cloudformation import provisioners
 
 _pin_request_origin = app.pin_request_origin
@@ -180,6 +183,55 @@ def camel(key):
     return key[:1].lower() + key[1:]
 
 
+def simulate(query):
+    """What a role's policies and its boundary say. MiniStack looks at the first resource, at no context,
+    and does not find the policies of a role with a path, nor miss a role that is not there."""
+    arn = parameter(query, "PolicySourceArn") or ""
+    account, name = arn.split(":")[4:5], arn.rsplit("/", 1)[-1]
+    if ":role/" not in arn or iam._roles.get_scoped(*account, None, name) is None:
+        return iam._error(404, "NoSuchEntity", f"Principal {arn} does not exist.", ns="iam")
+    policies = iam_evaluator._gather_role_policies(name, *account)
+    limits = iam_evaluator._permissions_boundary(iam._roles, name, *account)
+    entries = members(query, "ContextEntries.member.{}.ContextKeyName")
+    values = members(query, "ContextEntries.member.{}.ContextKeyValues.member.1")
+    context = {key.lower(): value for key, value in zip(entries, values)}
+    resources = members(query, "ResourceArns.member.{}") or ["*"]
+
+    def decision(action, resource):
+        asked = iam_evaluator.EvalContext(
+            principal_arn=arn, principal_type="AssumedRole", principal_account=account[0],
+            action=action, resource_arn=resource, region=context.get("aws:requestedregion", ""),
+            secure_transport=True, service_context=context)
+        said = iam_evaluator.evaluate(asked, policies, *limits).decision
+        return {"Allow": "allowed", "Deny": "explicitDeny"}.get(said, "implicitDeny")
+
+    results = "".join(
+        result(action, [(one, decision(action, one)) for one in resources])
+        for action in members(query, "ActionNames.member.{}"))
+    return iam._xml(200, "SimulatePrincipalPolicyResponse",
+                    f"<SimulatePrincipalPolicyResult><EvaluationResults>{results}</EvaluationResults>"
+                    "<IsTruncated>false</IsTruncated></SimulatePrincipalPolicyResult>", ns="iam")
+
+
+def result(action, decisions):
+    """One action's: of several resources the whole names a pattern, and each has a decision of its own."""
+    said = {decision for _, decision in decisions}
+    whole = next((worst for worst in ("explicitDeny", "implicitDeny") if worst in said), "allowed")
+    name = decisions[0][0] if len(decisions) == 1 else "*"
+    each = "".join(
+        f"<member><EvalResourceName>{xml(one)}</EvalResourceName>"
+        f"<EvalResourceDecision>{decision}</EvalResourceDecision></member>" for one, decision in decisions)
+    return (f"<member><EvalActionName>{xml(action)}</EvalActionName>"
+            f"<EvalResourceName>{xml(name)}</EvalResourceName><EvalDecision>{whole}</EvalDecision>"
+            f"<ResourceSpecificResults>{each}</ResourceSpecificResults></member>")
+
+
+def members(query, name):
+    """A list of a Query request."""
+    numbered = (parameter(query, name.format(n)) for n in itertools.count(1))
+    return list(itertools.takewhile(bool, numbered))
+
+
 def pin_request_origin(address, _):
     """On AWS every call of an SDK comes by TLS. Here none does, and a bucket's policy that asks for it
     would refuse them all."""
@@ -194,6 +246,7 @@ ecs._update_service = update_service
 iam_actions.SERVICE_TO_IAM_NAMESPACE["codepipeline"] = "codepipeline"
 iam_actions.extract_resource_arn = resource_arn
 iam_actions.request_tag_context = request_context
+iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
 s3._get_object = get_object
 app.SERVICE_HANDLERS["codepipeline"] = codepipeline
 app.main()
