@@ -18,7 +18,7 @@ use crate::findings::Findings;
 use crate::pin::pin;
 use crate::register::describe;
 use crate::stacks::{self, Made, Planned};
-use crate::{End, Work, passing, publish, request, sight};
+use crate::{End, Purpose, Work, passing, publish, request, sight};
 
 /// What checking came to.
 pub enum Checking {
@@ -50,7 +50,8 @@ pub struct Checked {
 /// What is known of a target's task definition before.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    /// What the PRIMARY deployment runs.
+    /// What the PRIMARY deployment runs: of a task, that of the service that it is like. A rollout
+    /// leaves it unread for a task that has a file.
     pub running: Option<Described>,
     /// The newest ACTIVE revision of the family.
     pub latest: Option<Described>,
@@ -297,7 +298,7 @@ async fn known(
                     latest: None,
                 });
             }
-            of_one(end, service, file.as_ref())
+            of_one(end, service, file.as_ref(), &work.purpose)
                 .await
                 .map_err(|error| end.failed(error))
         });
@@ -308,6 +309,7 @@ async fn of_one(
     end: &End<'_>,
     service: &Service,
     file: Option<&TaskDefinition>,
+    purpose: &Purpose,
 ) -> Result<Known, CallError> {
     let Ok(reached) = end.reached.as_ref() else {
         return Ok(Known {
@@ -330,9 +332,10 @@ async fn of_one(
         "" => None,
         family => describe(reached, family).await?,
     };
-    let is_task = end.target.task().is_some();
+    // What a task with a file of its own is like matters to people only.
+    let is_apart = end.target.task().is_some() && file.is_some();
     let running = match &latest {
-        _ if is_task && file.is_some() => None,
+        _ if is_apart && *purpose != Purpose::Preview => None,
         Some(latest) if latest.arn == current => Some(latest.clone()),
         _ if current.is_empty() => None,
         _ => describe(reached, current).await?,

@@ -90,14 +90,16 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
             continue;
         };
         // A task that shares a service's definition was read as that one.
-        let known = decide::shares_with(&work.request.file, n).unwrap_or(n);
-        let known = checked.known.get(known);
+        let shared = decide::shares_with(&work.request.file, n);
+        let known = checked.known.get(shared.unwrap_or(n));
         let running = known.and_then(|known| known.running.as_ref());
+        // Nothing goes back to what a task alone is like.
+        let was = running.filter(|_| end.target.is_service() || shared.is_some());
         let limits = limits::definition(
             definition,
             &end.operation,
             work.job.id.as_str(),
-            running.map(|running| running.arn.as_str()),
+            was.map(|was| was.arn.as_str()),
         );
         let running = running.map(|running| &running.definition);
         all.push(Wanted::tasks(n, place, definition, running, limits));
