@@ -17,7 +17,7 @@ use super::screen::Paint;
 use super::stage::Stage;
 use super::watcher::{Watcher, json_line};
 
-/// Between two looks whether somebody asked for an end.
+/// Between two looks whether somebody asked for an end, or wonders whether anything goes on.
 const BREATH: Duration = Duration::from_millis(200);
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
@@ -106,6 +106,7 @@ fn wait(pipeline: &Pipeline, id: &str, all: &[String], watcher: &Watcher) -> Res
             .execution(id)
             .with_context(|| format!("there is no execution {id}"))?;
         interrupt::check()?;
+        watcher.breathe();
         if watcher.unanswered().is_some() && !stopped {
             stopped = true;
             for id in all {
