@@ -104,6 +104,7 @@ fn a_person_sees_what_is_asked_decides_and_opens_the_preview() {
             "stack orders (ap-southeast-2, account 333333333333) is updated",
             "Preview Succeeded",
             "Preview: 1 of 1 target would change.",
+            "1 exception, 1 sign of drift, 1 point not proven.",
             "PageUrl = https://eu-west-1.console.aws.amazon.com/s3/object/",
             "On this machine: file://",
             "a person decides Preview: 1 of 1 target would change.",
