@@ -8,11 +8,11 @@ use std::sync::MutexGuard;
 use rehearsal::codepipeline::raw_event;
 use rehearsal::docker::Engine;
 use rehearsal::local::{self, Sam};
-use rehearsal::suite::{TARGET_ACCOUNT, TARGET_REGION, UPDATER};
+use rehearsal::suite::{PREVIEW, TARGET_ACCOUNT, TARGET_REGION, UPDATER};
 use serde_json::{Value, json};
 use shared::job::{Job, token};
 use shared::rollout::{State, binding};
-use shared::rollout_file::{RolloutFile, RolloutSource, UserParameters};
+use shared::rollout_file::{PreviewParameters, RolloutFile, RolloutSource, UserParameters};
 
 use crate::fixture::{PARAMETERS, World, world};
 
@@ -27,13 +27,18 @@ fn every_sample_event_is_a_job() {
         "bad-parameters",
         "continuation",
         "cross-account",
+        "preview",
         "same-account",
         "start",
     ];
     assert_eq!(names, expected);
     for name in names {
         let job = job(&name);
-        let parsed = UserParameters::parse(job.user_parameters.as_deref());
+        let text = job.user_parameters.as_deref();
+        let parsed = match job.function_name == PREVIEW {
+            true => PreviewParameters::parse(text).map(|parameters| parameters.common),
+            false => UserParameters::parse(text),
+        };
         match parsed.map(|parameters| parameters.rollout) {
             Ok(RolloutSource::Inline(file)) => drop(RolloutFile::from_value(&file).unwrap()),
             Ok(RolloutSource::File(place)) => assert_eq!(place.artifact, job.inputs[0].name),
@@ -58,6 +63,7 @@ fn sample_events_have_the_shape_of_real_ones() {
     spec.input_artifacts = vec![world.suite.store.output("Build")];
     for (name, token, key) in [
         ("start", None, None),
+        ("preview", None, None),
         ("continuation", Some("t"), None),
         ("cross-account", None, spec.encryption_key.clone()),
     ] {
@@ -136,6 +142,11 @@ fn a_function_runs_by_hand_without_docker() {
         answer["message"].as_str().unwrap().contains("rolout"),
         "{answer:#}"
     );
+    let preview = local::event("preview").unwrap();
+    let previewed = local::invoke(&world.rehearsal, "production-preview", &preview).unwrap();
+    assert_eq!(previewed["answered"], "success", "{previewed:#}");
+    let told = previewed["variables"]["Summary"].as_str().unwrap();
+    assert!(told.contains("web: image v1 → v2"), "{told}");
     // As often as somebody likes, each time answered anew.
     assert_eq!(run("bad-parameters"), answer);
 }

@@ -2,12 +2,12 @@
 //!
 //! What no emulator enforces is looked up in the templates as CloudFormation gets them.
 
+mod preview;
+mod rights;
 mod services;
 mod stacks;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -15,70 +15,10 @@ use rehearsal::tools::Tools;
 use rehearsal::workspace;
 use serde_json::{Value, json};
 
-/// Actions that no call of ours names, and why they are granted.
-const IMPLIED: [(&str, &str); 6] = [
-    (
-        "ecs:TagResource",
-        "RegisterTaskDefinition with tags asks for it",
-    ),
-    (
-        "iam:PassRole",
-        "RegisterTaskDefinition, UpdateService, RunTask and CreateChangeSet ask for it, once a role \
-         is named",
-    ),
-    (
-        "logs:CreateLogStream",
-        "Lambda writes the function's log in the function's name",
-    ),
-    ("logs:PutLogEvents", "as above"),
-    (
-        "xray:PutTelemetryRecords",
-        "Lambda sends the function's traces in its name",
-    ),
-    ("xray:PutTraceSegments", "as above"),
-];
-
-/// Calls that need no statement of ours, and why.
-const UNGRANTED: [(&str, &str); 1] = [("sts:GetCallerIdentity", "allowed to everybody")];
-
-/// What only the function's own role does; the rest is done in the account of the services, too.
-const OWN_ONLY: [&str; 4] = [
-    "codepipeline:",
-    "logs:CreateLogStream",
-    "logs:PutLogEvents",
-    "xray:",
-];
-
 pub(crate) static SUITE: LazyLock<Value> = LazyLock::new(|| translated("template.yaml"));
 static ROLES: LazyLock<Value> = LazyLock::new(|| translated("templates/roles.yaml"));
 static CLUSTER: LazyLock<Value> = LazyLock::new(|| translated("templates/cluster.yaml"));
 static SERVICE: LazyLock<Value> = LazyLock::new(|| translated("templates/service.yaml"));
-
-// rules: 3.1.10
-#[test]
-fn every_action_is_needed_and_every_call_is_granted() {
-    let calls = calls();
-    assert!(
-        calls.len() > 10,
-        "the calls are found where they are made: {calls:?}"
-    );
-    let implied = IMPLIED.iter().map(|(action, _)| (*action).to_owned());
-    let ungranted: BTreeSet<&str> = UNGRANTED.iter().map(|(action, _)| *action).collect();
-    let needed: BTreeSet<String> = calls
-        .into_iter()
-        .filter(|call| !ungranted.contains(call.as_str()))
-        .chain(implied)
-        .collect();
-    let own_role = granted(&SUITE, "TaskDefinitionUpdaterRole");
-    assert_eq!(own_role, needed, "template.yaml");
-
-    let own = |action: &String| {
-        action == "sts:AssumeRole" || OWN_ONLY.iter().any(|prefix| action.starts_with(prefix))
-    };
-    let there: BTreeSet<String> = needed.into_iter().filter(|action| !own(action)).collect();
-    let target_role = granted(&ROLES, "RolloutRole");
-    assert_eq!(target_role, there, "templates/roles.yaml");
-}
 
 /// What the function may do for services and stacks of its own account is what its role may do in
 /// another.
@@ -122,9 +62,25 @@ fn one_off_tasks_and_parameters_are_limited_to_what_is_listed() {
 }
 
 /// CONTRACTS 3.10.1: either account may be deployed first, and a role made anew is let in again.
+// rules: 3.10.1
 #[test]
-fn the_target_role_trusts_a_name_and_not_a_role() {
-    let role = &ROLES["Resources"]["RolloutRole"]["Properties"];
+fn other_accounts_trust_a_name_and_not_a_role() {
+    trusts_a_name(
+        &ROLES,
+        "RolloutRole",
+        "ExternalId",
+        "TaskDefinitionUpdaterRole",
+    );
+    trusts_a_name(
+        &SUITE,
+        "PreviewRole",
+        "PreviewExternalId",
+        "ProductionPreviewRole",
+    );
+}
+
+fn trusts_a_name(template: &Value, role: &str, external_id: &str, function: &str) {
+    let role = &template["Resources"][role]["Properties"];
     let statements = role["AssumeRolePolicyDocument"]["Statement"]
         .as_array()
         .unwrap();
@@ -136,12 +92,12 @@ fn the_target_role_trusts_a_name_and_not_a_role() {
     let conditions = &statement["Condition"];
     assert_eq!(
         conditions["StringEquals"],
-        json!({"sts:ExternalId": {"Ref": "ExternalId"}})
+        json!({"sts:ExternalId": {"Ref": external_id}})
     );
     let trusted = conditions["ArnLike"]["aws:PrincipalArn"]
         .as_array()
         .unwrap();
-    let name = &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["RoleName"];
+    let name = &SUITE["Resources"][function]["Properties"]["RoleName"];
     let name = name.as_str().unwrap();
     for arn in trusted {
         let arn = arn["Fn::Sub"].as_str().unwrap();
@@ -149,8 +105,8 @@ fn the_target_role_trusts_a_name_and_not_a_role() {
         assert_eq!(parts.nth(1), Some(name), "{arn}");
         assert!(arn.contains("::${ToolingAccountId}:"), "{arn}");
     }
-    let function_trust =
-        &SUITE["Resources"]["TaskDefinitionUpdaterRole"]["Properties"]["AssumeRolePolicyDocument"];
+    assert_eq!(trusted.len(), 2);
+    let function_trust = &SUITE["Resources"][function]["Properties"]["AssumeRolePolicyDocument"];
     assert_eq!(
         function_trust["Statement"][0]["Principal"],
         json!({"Service": "lambda.amazonaws.com"})
@@ -162,26 +118,25 @@ fn the_target_role_trusts_a_name_and_not_a_role() {
 // rules: 3.2.18 3.3.2
 #[test]
 fn events_are_delivered_as_jobs_need_it() {
-    let config = only(&SUITE, "AWS::Lambda::EventInvokeConfig");
-    assert_eq!(config["MaximumRetryAttempts"], 2);
-    assert_eq!(config["MaximumEventAgeInSeconds"], 600);
-    assert_eq!(config["Qualifier"], "$LATEST");
-    assert!(
-        config
-            .get("DestinationConfig")
-            .is_none_or(|none| *none == json!({}))
-    );
-    let function = only(&SUITE, "AWS::Lambda::Function");
-    assert!(function.get("DeadLetterConfig").is_none());
+    let functions = of_type(&SUITE, "AWS::Lambda::Function");
+    let configs = of_type(&SUITE, "AWS::Lambda::EventInvokeConfig");
+    assert_eq!((functions.len(), configs.len()), (2, 2));
+    for config in configs.values() {
+        assert_eq!(config["MaximumRetryAttempts"], 2);
+        assert_eq!(config["MaximumEventAgeInSeconds"], 600);
+        assert_eq!(config["Qualifier"], "$LATEST");
+        let destination = config.get("DestinationConfig");
+        assert!(destination.is_none_or(|none| *none == json!({})));
+    }
+    for function in functions.values() {
+        assert!(function.get("DeadLetterConfig").is_none());
+        // No variable on AWS, see the template.
+        let address = &function["Environment"]["Variables"]["AWS_ENDPOINT_URL"];
+        assert_eq!(*address, json!({"Ref": "AWS::NoValue"}));
+    }
     for kind in ["AWS::Lambda::Alias", "AWS::Lambda::Version"] {
         assert!(of_type(&SUITE, kind).is_empty(), "{kind}");
     }
-    // No variable on AWS, see the template.
-    let variables = &function["Environment"]["Variables"];
-    assert_eq!(
-        variables["AWS_ENDPOINT_URL"],
-        json!({"Ref": "AWS::NoValue"})
-    );
 }
 
 #[test]
@@ -239,47 +194,6 @@ fn every_exception_has_its_reason() {
             }
         }
     }
-}
-
-/// The operations that the crate `aws` names beside each call, such as `ecs:UpdateService`.
-fn calls() -> BTreeSet<String> {
-    let mut calls = BTreeSet::new();
-    for path in sources(&workspace::root().join("aws/src")) {
-        let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        calls.extend(
-            code.split('"')
-                .filter(|text| is_action(text))
-                .map(str::to_owned),
-        );
-    }
-    calls
-}
-
-fn sources(dir: &Path) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| {
-            if path.is_dir() {
-                sources(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
-}
-
-fn is_action(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(service, operation)| {
-        !service.is_empty()
-            && service
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
-            && operation.starts_with(|first: char| first.is_ascii_uppercase())
-            && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
-    })
 }
 
 /// Every action that a role's policies allow.

@@ -34,15 +34,18 @@ pub const ENV_VARS: &str = "events/env.json";
 
 /// The artifact of events that release to the other account.
 const OTHER_ARTIFACT: &str = "orders/Build/other00";
+/// The artifact of events that preview a release to the production account.
+const PRODUCTION_ARTIFACT: &str = "orders/Build/prod000";
 /// The artifact of events that release to the pipeline's own account.
 const OWN_ARTIFACT: &str = "orders/Build/own0000";
 
-/// Makes all that `events/` names: in either account a service that runs v1, with v2 in ECR; the
-/// artifacts; and the jobs, whose answers are taken from now on. Returns the services, the other
-/// account's first.
+/// Makes all that `events/` names: in each account a service that runs v1, with v2 in ECR; the
+/// artifacts; and the jobs, whose answers are taken from now on. Returns the services that are
+/// released to, the other account's first.
 pub fn seed(rehearsal: &Rehearsal, suite: &Suite) -> Result<[Service; 2]> {
     let other = service(rehearsal, &suite.other)?;
     let own = service(rehearsal, &suite.own)?;
+    service(rehearsal, &suite.production)?;
     let over_there = json!({
         "targets": [{ "service": SERVICE, "cluster": CLUSTER }],
         "region": suite::TARGET_REGION,
@@ -55,6 +58,8 @@ pub fn seed(rehearsal: &Rehearsal, suite: &Suite) -> Result<[Service; 2]> {
     });
     for (key, account, rollout) in [
         (OTHER_ARTIFACT, &suite.other, over_there),
+        // A preview brings the role to look with.
+        (PRODUCTION_ARTIFACT, &suite.production, here.clone()),
         (OWN_ARTIFACT, &suite.own, here),
     ] {
         let uri = format!("{}:v2", world::repository_uri(account, SERVICE));
@@ -155,7 +160,14 @@ fn service(rehearsal: &Rehearsal, account: &Account) -> Result<Service> {
     let first = image(rehearsal, account, "v1")?;
     image(rehearsal, account, "v2")?;
     let running = format!("{}@{first}", world::repository_uri(account, SERVICE));
-    world::create_service(account, &ServiceSpec::new(CLUSTER, SERVICE, &running))
+    let mut spec = ServiceSpec::new(CLUSTER, SERVICE, &running);
+    // A preview looks whether ECS may get the image. No other role may hand this one over.
+    if account.id() == suite::PRODUCTION_ACCOUNT {
+        let role = world::create_execution_role(account, "web-execution")?;
+        spec.task_definition
+            .insert("executionRoleArn".to_owned(), role.into());
+    }
+    world::create_service(account, &spec)
 }
 
 /// Puts an image into ECR: `examples/web` where tasks are containers. Returns its digest.

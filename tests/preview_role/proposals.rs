@@ -45,8 +45,8 @@ fn a_preview_proposes_under_its_own_name_and_executes_nothing() {
         "execute",
         change_set(&preview, "ExecuteChangeSet", NAME, OWN),
     );
-    let arn = made.change_sets().unwrap();
-    assert_eq!(arn.len(), 4, "{arn:?}");
+    let proposed = made.change_sets().unwrap();
+    assert_eq!(proposed.len(), 4, "{proposed:?}");
     for action in [
         "CancelUpdateStack",
         "ContinueUpdateRollback",

@@ -261,8 +261,17 @@ fn what_was_before_is_kept_where_only_the_function_comes() {
         before["Resource"],
         json!({"Fn::Sub": "${StateBucket.Arn}/before/*"})
     );
-    let variables = &only(&SUITE, "AWS::Lambda::Function")["Environment"]["Variables"];
-    assert_eq!(variables["STATE_BUCKET"], json!({"Ref": "StateBucket"}));
+    let functions = of_type(&SUITE, "AWS::Lambda::Function");
+    let variables = |function: &str| &functions[function]["Environment"]["Variables"];
+    let bucket = json!({"Ref": "StateBucket"});
+    assert_eq!(variables("TaskDefinitionUpdater")["STATE_BUCKET"], bucket);
+    // The preview keeps nothing, and does not know of it.
+    let settings: Vec<&String> = variables("ProductionPreview")
+        .as_object()
+        .unwrap()
+        .keys()
+        .collect();
+    assert_eq!(settings, ["SSL_CERT_FILE", "AWS_ENDPOINT_URL"]);
     assert_eq!(of_type(&SUITE, "AWS::S3::BucketPolicy").len(), 1);
 }
 

@@ -4,13 +4,13 @@ use anyhow::{Context, Result};
 use rehearsal::docker::Engine;
 use rehearsal::local::{self, CLUSTER, ENV_VARS, SERVICE, Sam};
 use rehearsal::package::Profile;
-use rehearsal::suite::{self, TARGET_ACCOUNT, TARGET_REGION};
+use rehearsal::suite::{self, PRODUCTION_ACCOUNT, TARGET_ACCOUNT, TARGET_REGION};
 use rehearsal::{Containers, Progress, Rehearsal, workspace};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::say;
 
-/// The function that events/ are for.
+/// The function that most of events/ are for.
 const FUNCTION: &str = "task-definition-updater";
 
 /// Keep local AWS up with the suite deployed and services to release to, until Ctrl-C.
@@ -86,7 +86,8 @@ AWS answers at {endpoint}; tasks are {tasks}.
 An access key of twelve digits is that account's root, with any secret:
   111111111111 us-east-1       the pipeline, its artifacts, the functions
   111111111111 {TARGET_REGION}  service {SERVICE} in cluster {CLUSTER}: v1 runs, v2 is in ECR
-  {TARGET_ACCOUNT} {TARGET_REGION}  the same, behind a role that the function assumes
+  {TARGET_ACCOUNT} {TARGET_REGION}  the same, behind a role that the updater assumes
+  {PRODUCTION_ACCOUNT} {TARGET_REGION}  the same, behind a role that the preview looks with
 
 Look at it:
   AWS_ACCESS_KEY_ID={TARGET_ACCOUNT} AWS_SECRET_ACCESS_KEY=any \\

@@ -195,6 +195,8 @@ fn python(progress: &Progress) -> Result<Tally> {
         "-m",
         "py_compile",
         "rehearsal/src/emulator/launch.py",
+        "rehearsal/actions.py",
+        "rehearsal/operations.py",
         "rehearsal/permissions.py",
         "rehearsal/translate.py",
     ];

@@ -1,9 +1,10 @@
-//! What a role may do, as it was deployed.
+//! Roles: what one may do, as it was deployed, and the one that ECS starts tasks with.
 
 use anyhow::{Context, Result};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::AwsError;
 use crate::account::Account;
 use crate::wire::{xml_text, xml_texts};
 
@@ -15,6 +16,41 @@ pub fn policies(account: &Account, role: &str) -> Result<Vec<Value>> {
         .iter()
         .map(|name| document(account, role, name))
         .collect()
+}
+
+/// Creates, unless it is there, a role by which ECS gets images, and nothing else; returns its ARN.
+pub fn create_execution_role(account: &Account, name: &str) -> Result<String> {
+    let document = |statement: Value| {
+        let document = json!({ "Version": "2012-10-17", "Statement": [statement] });
+        document.to_string()
+    };
+    let trust = document(json!({
+        "Effect": "Allow",
+        "Principal": { "Service": "ecs-tasks.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+    }));
+    let may = document(json!({
+        "Effect": "Allow",
+        "Action": [
+            "ecr:BatchGetImage",
+            "ecr:GetAuthorizationToken",
+            "ecr:GetDownloadUrlForLayer",
+        ],
+        "Resource": "*",
+    }));
+    let role = ("RoleName", name);
+    let trusts = ("AssumeRolePolicyDocument", trust.as_str());
+    match account.query("iam", "CreateRole", &[role, trusts]) {
+        Err(error)
+            if error
+                .downcast_ref::<AwsError>()
+                .is_some_and(|error| error.code == "EntityAlreadyExists") => {}
+        created => drop(created?),
+    }
+    let policy = ("PolicyName", "pull");
+    let params = [role, policy, ("PolicyDocument", may.as_str())];
+    account.query("iam", "PutRolePolicy", &params)?;
+    Ok(format!("arn:aws:iam::{}:role/{name}", account.id()))
 }
 
 fn document(account: &Account, role: &str, name: &str) -> Result<Value> {

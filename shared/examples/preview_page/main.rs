@@ -12,7 +12,7 @@
 //!   --window-size=1100,1496 --screenshot=docs/preview.png \
 //!   "file://$PWD/target/preview/ready.html"
 //! chromium --headless --hide-scrollbars --blink-settings=preferredColorScheme=0 \
-//!   --window-size=390,1386 --force-device-scale-factor=2 \
+//!   --window-size=390,1395 --force-device-scale-factor=2 \
 //!   --screenshot=docs/preview-refused.png "file://$PWD/target/preview/refused.html"
 //! pngquant --quality 70-98 --ext .png --force docs/preview*.png
 //! ```

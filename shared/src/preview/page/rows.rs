@@ -138,6 +138,7 @@ pub(super) fn pointer(path: &[String]) -> String {
 /// (`parameter` says whether there is one of a name), that it is made of, too.
 pub(super) fn images(
     target: &TargetPreview,
+    columns: [&str; 3],
     differences: &[Difference],
     parameter: impl Fn(usize) -> bool,
 ) -> Markup {
@@ -162,7 +163,7 @@ pub(super) fn images(
             }
         }
     };
-    html! { @if !target.images.is_empty() { (table("Images", CHANGE, &rows)) } }
+    html! { @if !target.images.is_empty() { (table("Images", columns, &rows)) } }
 }
 
 /// The tag and the short digest; all of it unfolds.

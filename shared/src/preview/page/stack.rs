@@ -49,7 +49,7 @@ pub(super) fn stack(target: &TargetPreview) -> Markup {
                 (false, false) => "The stack would be updated by a change set; its template stays.",
             }
         }
-        (images(target, &[], is_parameter))
+        (images(target, CHANGE, &[], is_parameter))
         @if !left.is_empty() {
             (table("Parameters", CHANGE, &html! { @for one in left { (parameter(one)) } }))
         }

@@ -44,7 +44,7 @@ fn plan(preview: &Preview, target: &TargetPreview) -> Markup {
     match &target.plan {
         Plan::Unknown => html! {
             p.plan { "What would change cannot be told; the reasons are listed above." }
-            (images(target, &[], |_| false))
+            (images(target, CHANGE, &[], |_| false))
         },
         Plan::Unchanged => html! {
             p.plan { "It serves already what would be released: nothing changes." }
@@ -54,7 +54,7 @@ fn plan(preview: &Preview, target: &TargetPreview) -> Markup {
                         (count(target.images.len(), "image"))
                         @if target.images.len() == 1 { " stays" } @else { " stay" }
                     }
-                    (images(target, &[], |_| false))
+                    (images(target, CHANGE, &[], |_| false))
                 }
             }
         },
@@ -70,7 +70,7 @@ fn plan(preview: &Preview, target: &TargetPreview) -> Markup {
                     None => "What it runs now cannot be described.",
                 }
             }
-            (images(target, found, |_| false))
+            (images(target, CHANGE, found, |_| false))
             @if found.is_empty() {
                 p.plan { "Between the two revisions there is no difference." }
             }
@@ -101,7 +101,7 @@ fn plan(preview: &Preview, target: &TargetPreview) -> Markup {
                     " " span.mask { "values not shown" }
                 }
             }
-            (images(target, found, |_| false))
+            (images(target, OF_A_TASK, found, |_| false))
             (differences(target, found, OF_A_TASK, preview.show_values))
         },
         Plan::Stack { .. } => stack(target),

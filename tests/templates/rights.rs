@@ -1,0 +1,188 @@
+//! Who may do what, and does it: every action that a role is granted is a call that its function
+//! makes, and every call is granted.
+//!
+//! Which function makes which call is what the linker kept: each call names its operation, and what
+//! cannot be reached from a function's `main` is not in its binary.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rehearsal::package::{Profile, package};
+use rehearsal::workspace;
+
+use super::{ROLES, SUITE, granted};
+
+/// Actions that no call of ours names, and why they are granted.
+const LAMBDAS: [(&str, &str); 4] = [
+    (
+        "logs:CreateLogStream",
+        "Lambda writes the function's log in the function's name",
+    ),
+    ("logs:PutLogEvents", "as above"),
+    (
+        "xray:PutTelemetryRecords",
+        "Lambda sends the function's traces in its name",
+    ),
+    ("xray:PutTraceSegments", "as above"),
+];
+
+/// As above, for those who roll out.
+const ROLLOUTS: [(&str, &str); 2] = [
+    (
+        "ecs:TagResource",
+        "RegisterTaskDefinition with tags asks for it",
+    ),
+    (
+        "iam:PassRole",
+        "RegisterTaskDefinition, UpdateService, RunTask and CreateChangeSet ask for it, once a role \
+         is named",
+    ),
+];
+
+/// As above, for those who look.
+const PREVIEWS: [(&str, &str); 1] = [(
+    "iam:PassRole",
+    "CreateChangeSet asks for it, once a role is named",
+)];
+
+/// Calls that need no statement of ours, and why.
+const UNGRANTED: [(&str, &str); 1] = [("sts:GetCallerIdentity", "allowed to everybody")];
+
+/// What is in the preview's binary and is no call of it that its roles are for, and why.
+const NOT_THE_PREVIEWS: [(&str, &str); 2] = [
+    (
+        "ecr:BatchGetImage",
+        "no call: it asks IAM whether an execution role may pull",
+    ),
+    (
+        "s3:PutObject",
+        "the page, with the credentials of the job; a long template is only looked for",
+    ),
+];
+
+/// What only a function's own role does; the rest is done in the account of the services.
+const OWN_ONLY: [&str; 5] = [
+    "codepipeline:",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "sts:AssumeRole",
+    "xray:",
+];
+
+/// What the preview's own role does as well: a registry of its account is asked by itself.
+const OWN_REGISTRY: &str = "ecr:DescribeImages";
+
+// rules: 3.1.10
+#[test]
+fn every_action_is_needed_and_every_call_is_granted() {
+    let needed = with(&calls_of("task-definition-updater"), &[&LAMBDAS, &ROLLOUTS]);
+    // It rolls out in its own account, too.
+    let own_role = granted(&SUITE, "TaskDefinitionUpdaterRole");
+    assert_eq!(own_role, needed, "TaskDefinitionUpdaterRole");
+    let there: BTreeSet<String> = needed.into_iter().filter(|action| !own(action)).collect();
+    assert_eq!(granted(&ROLES, "RolloutRole"), there, "RolloutRole");
+}
+
+// rules: 3.1.10 3.6.17
+#[test]
+fn every_action_of_the_preview_is_needed_and_every_call_is_granted() {
+    let mut calls = calls_of("production-preview");
+    for (action, why) in NOT_THE_PREVIEWS {
+        assert!(calls.remove(action), "{action} is not named: {why}");
+    }
+    let needed = with(&calls, &[&LAMBDAS, &PREVIEWS]);
+    let (mut own_role, there): (BTreeSet<String>, BTreeSet<String>) =
+        needed.into_iter().partition(|action| own(action));
+    own_role.insert(OWN_REGISTRY.to_owned());
+    let found = granted(&SUITE, "ProductionPreviewRole");
+    assert_eq!(found, own_role, "ProductionPreviewRole");
+    assert_eq!(granted(&SUITE, "PreviewRole"), there, "PreviewRole");
+}
+
+/// A call that no function makes any more would be tested, and kept, for nobody.
+#[test]
+fn every_call_is_made_by_a_function() {
+    let mut made = calls_of("task-definition-updater");
+    made.extend(calls_of("production-preview"));
+    assert_eq!(made, calls());
+}
+
+fn own(action: &str) -> bool {
+    OWN_ONLY.iter().any(|prefix| action.starts_with(prefix))
+}
+
+/// The actions that these calls need.
+fn with(calls: &BTreeSet<String>, implied: &[&[(&str, &str)]]) -> BTreeSet<String> {
+    let ungranted = |call: &str| UNGRANTED.iter().any(|(action, _)| *action == call);
+    let implied = implied.iter().copied().flatten();
+    let calls = calls.iter().filter(|call| !ungranted(call)).cloned();
+    calls
+        .chain(implied.map(|(action, _)| (*action).to_owned()))
+        .collect()
+}
+
+/// The calls that can be reached in a function.
+fn calls_of(function: &str) -> BTreeSet<String> {
+    let template = package(Profile::Dev, &|_| {}).unwrap();
+    let binary = template.with_file_name(function).join("bootstrap");
+    let binary = fs::read(binary).unwrap();
+    let all = calls();
+    let parts: Vec<(&String, (&str, &str))> = all
+        .iter()
+        .map(|call| (call, call.split_once(':').unwrap()))
+        .collect();
+    let pieces: Vec<&[u8]> = binary.split(|byte| *byte == b':').collect();
+    let mut made = BTreeSet::new();
+    for pair in pieces.windows(2) {
+        let found = parts.iter().filter(|(_, (service, operation))| {
+            pair[0].ends_with(service.as_bytes()) && pair[1].starts_with(operation.as_bytes())
+        });
+        made.extend(found.map(|(call, _)| (*call).clone()));
+    }
+    // Some are out of each function's reach: otherwise the linker has kept everything.
+    let some = 10 < made.len() && made.len() < all.len();
+    assert!(some, "{function}: {made:?}");
+    made
+}
+
+/// The operations that the crate `aws` names beside each call, such as `ecs:UpdateService`.
+fn calls() -> BTreeSet<String> {
+    let mut calls = BTreeSet::new();
+    for path in sources(&workspace::root().join("aws/src")) {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        calls.extend(
+            code.split('"')
+                .filter(|text| is_action(text))
+                .map(str::to_owned),
+        );
+    }
+    calls
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                sources(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn is_action(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(service, operation)| {
+        !service.is_empty()
+            && service
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+            && operation.starts_with(|first: char| first.is_ascii_uppercase())
+            && operation.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
