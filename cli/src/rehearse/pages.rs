@@ -2,7 +2,8 @@
 //! each is laid down beside the run's logs.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -78,8 +79,9 @@ impl Pages {
         fs::create_dir_all(&self.dir).context("create a folder for pages")?;
         let extension = Path::new(&place.key).extension();
         let extension = extension.map(|text| text.to_string_lossy().into_owned());
-        let path = free(&self.dir, name, extension.as_deref());
-        fs::write(&path, content).with_context(|| format!("write {}", path.display()))?;
+        let (path, mut file) = new_file(&self.dir, name, extension.as_deref())?;
+        file.write_all(&content)
+            .with_context(|| format!("write {}", path.display()))?;
         Ok(path)
     }
 }
@@ -134,17 +136,24 @@ fn place(address: &str) -> Option<Place> {
     })
 }
 
-/// A path that no file has: `Production-Preview.html`, then `Production-Preview-2.html`.
-fn free(dir: &Path, name: &str, extension: Option<&str>) -> PathBuf {
+/// A new file: `Production-Preview.html`, then `Production-Preview-2.html`. Executions that run side by
+/// side never get the same one.
+fn new_file(dir: &Path, name: &str, extension: Option<&str>) -> Result<(PathBuf, File)> {
     let end = extension.map(|text| format!(".{text}")).unwrap_or_default();
     let mut path = dir.join(format!("{name}{end}"));
-    for number in 2.. {
-        if !path.exists() {
-            break;
+    let mut number = 1;
+    loop {
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                number += 1;
+                path = dir.join(format!("{name}-{number}{end}"));
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("create {}", path.display()));
+            }
         }
-        path = dir.join(format!("{name}-{number}{end}"));
     }
-    path
 }
 
 #[cfg(test)]
@@ -190,11 +199,10 @@ mod tests {
     #[test]
     fn no_file_is_written_over() {
         let dir = tempfile::tempdir().unwrap();
-        let first = free(dir.path(), "Production-Preview", Some("html"));
-        assert_eq!(first, dir.path().join("Production-Preview.html"));
-        fs::write(first, "").unwrap();
-        let second = free(dir.path(), "Production-Preview", Some("html"));
-        assert_eq!(second, dir.path().join("Production-Preview-2.html"));
+        for expected in ["Production-Preview.html", "Production-Preview-2.html"] {
+            let (path, _) = new_file(dir.path(), "Production-Preview", Some("html")).unwrap();
+            assert_eq!(path, dir.path().join(expected));
+        }
     }
 
     #[test]
