@@ -1,10 +1,11 @@
 //! `redbutton rehearse` as people call it, on `examples/pipeline`: what it prints, and how it ends.
 
+use std::fs;
 use std::process::{Command, Stdio};
 
 use rehearsal::package;
 use rehearsal::workspace;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const PIPELINE: &str = "examples/pipeline/pipeline.yaml";
 const WORLD: [&str; 2] = ["--world", "examples/pipeline/world.json"];
@@ -37,23 +38,86 @@ fn assert_says(said: &str, expected: &[&str]) {
     }
 }
 
+/// The same on a terminal, where a person gives these answers to these questions.
+fn at_a_terminal(arguments: &[&str], answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let redbutton = package::tool("redbutton", &|_| {}).unwrap();
+    let output = Command::new("python3")
+        .current_dir(workspace::root())
+        .arg("tests/redbutton/terminal.py")
+        .arg(json!(answers).to_string())
+        .arg(redbutton)
+        .args(["rehearse", PIPELINE])
+        .args(arguments)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(said).unwrap())
+}
+
+/// Asserts that these texts come one after the other.
+fn assert_in_order(said: &str, expected: &[&str]) {
+    let flat = flat(said);
+    let mut rest = flat.as_str();
+    for text in expected {
+        let found = rest.split_once(text);
+        rest = found
+            .unwrap_or_else(|| panic!("not said, or too early: {text}\n{said}"))
+            .1;
+    }
+}
+
 #[test]
-fn an_approved_pipeline_releases_and_ends_with_0() {
-    let arguments = [&WORLD[..], &SOURCE, &["--approve", "all"]].concat();
-    let more = ["--parameters", "Production=no", "--region", "eu-west-1"];
-    let arguments = [&arguments[..], &more].concat();
-    let (code, said) = rehearse(PIPELINE, &arguments);
+fn a_person_sees_what_is_asked_decides_and_opens_the_preview() {
+    let arguments = [&WORLD[..], &SOURCE, &["--region", "eu-west-1"]].concat();
+    let test = "Approve Test/Approve? [y/N]";
+    let production = "Approve Production/Approve? [y/N]";
+    let comment = "Comment, or nothing:";
+    let retry = "Stage Test failed. Retry it? [failed/all/NO]";
+    let answers = [
+        (test, "n"),
+        (comment, "not today"),
+        (retry, "failed"),
+        (test, "y"),
+        (comment, "as agreed"),
+        (production, "y"),
+        (comment, ""),
+    ];
+    let (code, said) = at_a_terminal(&arguments, &answers);
     assert_eq!(code, Some(0), "{said}");
-    assert_says(
+    assert_in_order(
         &said,
         &[
             "Pipeline orders (QUEUED)",
             "IMAGE_TAG = v2",
             "Release orders v2 to test?",
-            "stack orders (ap-southeast-2, account 333333333333)",
+            test,
+            "Approve Failed",
+            "not today",
+            retry,
+            "Test (attempt 2)",
+            "Release orders v2 to test?",
+            test,
+            "Approve Succeeded",
+            "as agreed",
+            "stack orders (ap-southeast-2, account 333333333333) is updated",
+            "Preview Succeeded",
+            "Preview: 1 of 1 target would change.",
+            "1 exception, 1 sign of drift, 1 point not proven.",
+            "PageUrl = https://eu-west-1.console.aws.amazon.com/s3/object/",
+            "On this machine: file://",
+            "a person decides Preview: 1 of 1 target would change.",
+            "Review: https://eu-west-1.console.aws.amazon.com/s3/object/",
+            "On this machine: file://",
+            production,
             "Succeeded: execution",
         ],
     );
+    let (_, path) = said.split_once("On this machine: file://").unwrap();
+    let page = fs::read_to_string(path.split_whitespace().next().unwrap()).unwrap();
+    assert!(page.contains("Preview of a release"), "{page}");
+    assert!(page.contains("222222222222"), "{page}");
 }
 
 #[test]
@@ -127,7 +191,7 @@ fn wrong_use_ends_with_2_and_names_all_that_is_wrong() {
         &said,
         &[
             "/no/such/folder is no folder",
-            "no parameter \"X\"; there are: Production",
+            "no parameter \"X\", nor any other",
         ],
     );
     let (code, said) = rehearse(PIPELINE, &["--dry-run", "--source", "Git=examples"]);

@@ -2,10 +2,13 @@
 //!
 //! In reading order: `options` is what it can be told; `world` is what there is before; `stage`
 //! starts local AWS and deploys; `check` holds the options against the pipeline; `plan` says what
-//! will run; `watcher` shows the run on the `screen` and asks; `run` runs it to its end.
+//! will run; `watcher` shows the run on the `screen` and asks, `pages` lays down what it points to, and
+//! `alive` knows what is silent; `run` runs it to its end.
 
+mod alive;
 mod check;
 mod options;
+mod pages;
 mod plan;
 mod run;
 mod screen;
@@ -24,6 +27,7 @@ use rehearsal::pipeline::{Inputs, PipelineTemplate, WrongDefinition};
 use rehearsal::{interrupt, say};
 
 pub(crate) use options::Options;
+use pages::Pages;
 use screen::{Paint, Screen};
 use stage::Stage;
 use watcher::{Answers, Voice, Watcher, json_line};
@@ -88,8 +92,9 @@ fn rehearse(options: &Options) -> Result<bool> {
     } else {
         Voice::Screen(Screen::new(paint, options.executions > 1))
     };
-    let watcher = Arc::new(Watcher::new(voice, Answers::read(&options.approve)));
     let mut stage = Stage::set(options, &order)?;
+    let pages = Pages::new(&stage.rehearsal);
+    let watcher = Arc::new(Watcher::new(voice, Answers::read(&options.approve), pages));
     let definition = &stage.deployed.definition;
     wrong_use(check::check(definition, &order.inputs, options))?;
     if options.json {

@@ -76,15 +76,17 @@ pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     Ok(template)
 }
 
-/// `template.yaml` for the side of an account in which no function runs, beside the packaged one:
-/// `sam` would zip and upload all of them, for nothing, at every deployment of that side.
-pub fn without_functions(packaged: &Path) -> Result<PathBuf> {
+/// `template.yaml` for an account in which no function runs, beside the packages: `sam` would zip and
+/// upload all of them, for nothing, at every deployment of that side. Nothing is built for it.
+pub fn without_functions() -> Result<PathBuf> {
     let root = workspace::root();
     let text = fs::read_to_string(root.join("template.yaml")).context("read template.yaml")?;
     let nowhere = |name: String| (name, "s3://of-no-use/here.zip".to_owned());
     let code = functions(&root)?.into_iter().map(nowhere).collect();
     let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
-    let path = packaged.with_file_name("template-without-functions.yaml");
+    let dir = workspace::target().join("package");
+    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
+    let path = dir.join("template-without-functions.yaml");
     // Whole or not at all: others may be reading it.
     let new = path.with_extension(format!("{}.new", process::id()));
     fs::write(&new, text).with_context(|| format!("write {}", new.display()))?;

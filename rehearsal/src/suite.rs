@@ -63,7 +63,6 @@ pub fn install(
 ) -> Result<Suite> {
     progress("building the functions");
     let template = package(profile, &**progress)?;
-    let production_template = without_functions(&template)?;
     let tooling = rehearsal.tooling();
     let other = rehearsal.account(TARGET_ACCOUNT, TARGET_REGION);
     let production = rehearsal.account(PRODUCTION_ACCOUNT, TARGET_REGION);
@@ -96,20 +95,12 @@ pub fn install(
         };
         let production_side = || {
             let mut parameters = own_account(production.id());
-            parameters.extend([
-                ("Side", "production".to_owned()),
-                ("ToolingAccountId", tooling.id().to_owned()),
-                ("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()),
-            ]);
-            let name = "redbutton-production";
-            one(
-                rehearsal,
-                &production,
-                name,
-                &production_template,
-                parameters,
-                progress,
-            )
+            parameters.push(("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()));
+            let parameters: Vec<(&str, &str)> = parameters
+                .iter()
+                .map(|(name, value)| (*name, value.as_str()))
+                .collect();
+            self::production(rehearsal, &production, &parameters, progress)
         };
         let roles = || {
             let template = workspace::root().join("templates/roles.yaml");
@@ -246,6 +237,26 @@ pub fn functions(
         parameters,
         progress,
     )
+}
+
+/// Deploys the production side of `template.yaml`, which has no functions, into `account`. It trusts
+/// the account that the pipelines are in, unless the parameters name another one.
+pub fn production(
+    rehearsal: &Rehearsal,
+    account: &Account,
+    parameters: &[(&str, &str)],
+    progress: &Progress,
+) -> Result<()> {
+    let tooling = rehearsal.tooling();
+    let mut all = vec![("Side", "production"), ("ToolingAccountId", tooling.id())];
+    all.retain(|(name, _)| parameters.iter().all(|(given, _)| given != name));
+    all.extend(parameters);
+    let stack = Stack {
+        name: "redbutton-production",
+        template: &without_functions()?,
+        parameters: &all,
+    };
+    deploy(rehearsal, account, &stack, progress).map(drop)
 }
 
 /// Where this machine keeps its CA certificates in one file.

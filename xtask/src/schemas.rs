@@ -8,7 +8,9 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use rehearsal::workspace;
 use serde_json::Value;
-use shared::rollout_file::written::{rollout_file_schema, user_parameters_schema};
+use shared::rollout_file::written::{
+    preview_parameters_schema, rollout_file_schema, user_parameters_schema,
+};
 
 use crate::say;
 
@@ -55,6 +57,7 @@ struct File {
 /// The files that are not as they would be generated now.
 fn stale() -> Result<Vec<File>> {
     let (file, parameters) = (rollout_file_schema(), user_parameters_schema());
+    let preview = preview_parameters_schema();
     let mut files = vec![
         schema(
             "schemas/rollout-file.json",
@@ -66,11 +69,17 @@ fn stale() -> Result<Vec<File>> {
             "redbutton: UserParameters of task-definition-updater",
             &parameters,
         ),
+        schema(
+            "schemas/preview-parameters.json",
+            "redbutton: UserParameters of production-preview",
+            &preview,
+        ),
     ];
     // The README is the last to be written.
     if let Ok(text) = fs::read_to_string(workspace::root().join("README.md")) {
         let text = table::put(&text, "rollout-file", &table::of(&file))?;
         let text = table::put(&text, "user-parameters", &table::of(&parameters))?;
+        let text = table::put(&text, "preview-parameters", &table::of(&preview))?;
         files.push(File {
             path: "README.md",
             text,

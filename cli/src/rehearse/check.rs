@@ -55,13 +55,19 @@ pub(super) fn runs(action: &Action, options: &Options) -> bool {
         .region
         .as_ref()
         .is_none_or(|region| *region == options.region);
-    let given = |name: &String| options.artifact.iter().any(|(given, _)| given == name);
     match action.kind() {
         Kind::Source | Kind::Approval => true,
         Kind::Invoke => here,
-        Kind::Build => here && (action.outputs.is_empty() || !action.outputs.iter().all(given)),
+        Kind::Build => here && !given(action, options),
         Kind::NotRun => false,
     }
+}
+
+/// Whether it is a build all of whose output artifacts are given.
+pub(super) fn given(action: &Action, options: &Options) -> bool {
+    let given = |name: &String| options.artifact.iter().any(|(given, _)| given == name);
+    let outputs = &action.outputs;
+    action.kind() == Kind::Build && !outputs.is_empty() && outputs.iter().all(given)
 }
 
 fn unknown(wrong: &mut Vec<String>, option: &str, what: &str, name: &str, known: &[&str]) {

@@ -26,7 +26,7 @@ All options, the world file, and what differs from AWS: docs/rehearse.md";
 /// What cannot run here (CloudFormation, ECS and CodeDeploy actions, third parties) is named. No AWS
 /// account is used or needed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES, verbatim_doc_comment)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Options {
     /// The template with the AWS::CodePipeline::Pipeline: CloudFormation or SAM, YAML or JSON
     pub(super) template: PathBuf,

@@ -6,7 +6,7 @@ use rehearsal::pipeline::{Action, Deployed, Kind};
 use rehearsal::say::wrapped;
 use serde_json::{Value, json};
 
-use super::check::runs;
+use super::check::{given, runs};
 use super::options::Options;
 use super::screen::Paint;
 
@@ -62,9 +62,10 @@ pub(super) fn data(deployed: &Deployed, options: &Options) -> Value {
 /// What is not as on AWS: actions, resources, and settings that are not heeded.
 pub(super) fn left_out(deployed: &Deployed, options: &Options) -> Vec<String> {
     let definition = &deployed.definition;
+    // What is given for a build is all that comes of it.
     let actions = definition
         .actions()
-        .filter(|(_, action)| !runs(action, options));
+        .filter(|(_, action)| !runs(action, options) && !given(action, options));
     let mut out: Vec<String> = actions
         .map(|(stage, action)| {
             format!(
@@ -94,6 +95,10 @@ fn how(deployed: &Deployed, action: &Action, options: &Options) -> String {
             .map(|name| format!("--artifact {name}=FOLDER"));
         given.collect::<Vec<_>>().join(" ")
     };
+    if given(action, options) {
+        let names = action.outputs.join(", ");
+        return format!("given: --artifact {names}, in the place of the build");
+    }
     if !runs(action, options) {
         let needed = needed(deployed, action, options);
         return match needed.is_empty() {

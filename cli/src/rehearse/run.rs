@@ -17,7 +17,7 @@ use super::screen::Paint;
 use super::stage::Stage;
 use super::watcher::{Watcher, json_line};
 
-/// Between two looks whether somebody asked for an end.
+/// Between two looks whether somebody asked for an end, or wonders whether anything goes on.
 const BREATH: Duration = Duration::from_millis(200);
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
@@ -106,6 +106,7 @@ fn wait(pipeline: &Pipeline, id: &str, all: &[String], watcher: &Watcher) -> Res
             .execution(id)
             .with_context(|| format!("there is no execution {id}"))?;
         interrupt::check()?;
+        watcher.breathe();
         if watcher.unanswered().is_some() && !stopped {
             stopped = true;
             for id in all {
@@ -154,7 +155,7 @@ fn outcome(execution: &Execution, open: Option<&Approval>) -> serde_json::Value 
     })
 }
 
-/// The first action that failed in the last stage, and the first line of its reason.
+/// The first action that failed in the last stage, and the first of its reason.
 fn stopped_at(execution: &Execution) -> Option<(String, String)> {
     let stage = execution
         .stages
@@ -173,8 +174,17 @@ fn stopped_at(execution: &Execution) -> Option<(String, String)> {
     let reason = reason
         .or(failed.summary.as_deref())
         .unwrap_or("it says no reason");
-    let first = reason.lines().next().unwrap_or_default();
-    Some((format!("{}/{}", stage.name, failed.name), first.to_owned()))
+    Some((format!("{}/{}", stage.name, failed.name), first_of(reason)))
+}
+
+/// The first line; where that only announces a list, with the list's first entry.
+fn first_of(reason: &str) -> String {
+    let mut lines = reason.lines();
+    let first = lines.next().unwrap_or_default();
+    match lines.next().and_then(|line| line.strip_prefix("- ")) {
+        Some(entry) if first.ends_with(':') => format!("{first} {entry}"),
+        _ => first.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -221,6 +231,13 @@ mod tests {
             conclusion(&execution(Status::Succeeded), "3f2b", None, Paint(false)),
             "\nSucceeded: execution 3f2b"
         );
+    }
+
+    #[test]
+    fn a_list_is_told_by_its_first_entry() {
+        assert_eq!(first_of("refused:\n- one\n- two"), "refused: one");
+        assert_eq!(first_of("the first cause\n- more"), "the first cause");
+        assert_eq!(first_of("refused:"), "refused:");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! What a person sees of a run: each stage and action as it goes, and what it said.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rehearsal::pipeline::{Approval, Event, Problem, Status, What};
 use rehearsal::say::{seconds, wrapped};
+
+use super::alive::Working;
+use super::pages::{Page, file_address};
 
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
@@ -66,12 +70,28 @@ impl Screen {
         lines.map(|line| format!("{mark}{line}")).collect()
     }
 
-    /// What an approver gets to read.
-    pub(super) fn approval(&self, approval: &Approval) -> Vec<String> {
+    /// An action that is at work and has been silent.
+    pub(super) fn working(&self, working: &Working) -> String {
+        let mark = self.mark(&working.execution);
+        let time = seconds(working.time);
+        format!("{mark}  {:<14} … at work for {time}", working.action)
+    }
+
+    /// What an action points to, which lies on this machine. Not broken: it may be copied.
+    pub(super) fn page(&self, execution: &str, page: &Page) -> String {
+        let mark = self.mark(execution);
+        format!("{mark}    On this machine: {}", file_address(&page.path))
+    }
+
+    /// What an approver gets to read; `page` is what the link points to, on this machine.
+    pub(super) fn approval(&self, approval: &Approval, page: Option<&Path>) -> Vec<String> {
         let mark = self.mark(&approval.execution);
         let mut lines = self.quote(approval.custom_data.as_deref().unwrap_or("(no message)"));
         if let Some(link) = &approval.link {
             lines.extend(self.quote(&format!("Review: {link}")));
+        }
+        if let Some(page) = page {
+            lines.push(self.quoted(&format!("On this machine: {}", file_address(page))));
         }
         if let Some(topic) = &approval.topic {
             lines.extend(self.quote(&format!("On AWS, this goes to {topic}.")));
@@ -154,7 +174,7 @@ impl Screen {
             // Not broken: it may be copied.
             What::BuildLine { line } => vec![self.quoted(&plain(line))],
             What::NotRun { why } => {
-                let text = wrapped(&format!("not rehearsed: {why}"), "    ", "    ", COLUMNS);
+                let text = wrapped(why, "    ", "    ", COLUMNS);
                 text.lines().map(str::to_owned).collect()
             }
             What::ActionEnded {
@@ -307,6 +327,30 @@ mod tests {
             .flat_map(|event| screen.event(event))
             .collect();
         insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn an_approver_is_told_where_the_page_lies_here() {
+        let screen = Screen::new(Paint(false), false);
+        let approval = Approval {
+            execution: "3f2b".to_owned(),
+            pipeline: "orders".to_owned(),
+            stage: "Production".to_owned(),
+            action: "Go".to_owned(),
+            custom_data: Some("one\ntwo".to_owned()),
+            link: Some("https://example.com/page".to_owned()),
+            topic: None,
+            token: String::new(),
+        };
+        let lines = screen.approval(&approval, Some(Path::new("/run/pages/Go.html")));
+        let expected = [
+            "    │ one",
+            "    │ two",
+            "    │ Review: https://example.com/page",
+            "    │ On this machine: file:///run/pages/Go.html",
+        ];
+        assert_eq!(lines, expected);
+        assert_eq!(screen.approval(&approval, None), expected[..3]);
     }
 
     #[test]

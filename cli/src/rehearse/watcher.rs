@@ -4,15 +4,21 @@
 
 use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rehearsal::pipeline::{Approval, Audience, Decision, Event};
+use serde_json::{Value, json};
 
+use super::alive::Alive;
+use super::pages::{Page, Pages};
 use super::screen::Screen;
 
 /// Prints events and decides approvals.
 pub(super) struct Watcher {
     voice: Voice,
     answers: Answers,
+    pages: Pages,
+    alive: Mutex<Alive>,
     /// One question at a time.
     turn: Mutex<()>,
     terminal: Mutex<Terminal>,
@@ -74,10 +80,12 @@ impl Answers {
 }
 
 impl Watcher {
-    pub(super) fn new(voice: Voice, answers: Answers) -> Self {
+    pub(super) fn new(voice: Voice, answers: Answers, pages: Pages) -> Self {
         Self {
             voice,
             answers,
+            pages,
+            alive: Mutex::default(),
             turn: Mutex::default(),
             terminal: Mutex::default(),
             open: Mutex::default(),
@@ -95,6 +103,19 @@ impl Watcher {
         if matches!(self.voice, Voice::Screen(_)) {
             self.print(vec![text.to_owned()]);
         }
+    }
+
+    /// Says of actions that have been silent for long that they are at work; nothing while somebody is
+    /// asked.
+    pub(super) fn breathe(&self) {
+        let Voice::Screen(screen) = &self.voice else {
+            return;
+        };
+        if lock(&self.terminal).asking {
+            return;
+        }
+        let silent = lock(&self.alive).silent(Instant::now());
+        self.print(silent.iter().map(|it| screen.working(it)).collect());
     }
 
     /// What the events call an execution.
@@ -164,7 +185,9 @@ impl Watcher {
             return None;
         }
         if let Voice::Screen(screen) = &self.voice {
-            self.print(screen.approval(approval));
+            let page = approval.link.as_deref();
+            let page = page.and_then(|link| self.pages.path(link));
+            self.print(screen.approval(approval, page.as_deref()));
         }
         if let Some(approved) = self.answers.to(&approval.stage, &approval.action) {
             let word = if approved { "approved" } else { "rejected" };
@@ -179,10 +202,20 @@ impl Watcher {
 
 impl Audience for Watcher {
     fn hear(&self, event: &Event) {
-        self.print(match &self.voice {
-            Voice::Screen(screen) => screen.event(event),
-            Voice::Json => vec![json_line(event)],
-        });
+        lock(&self.alive).hear(event, Instant::now());
+        let pages = self.pages.of(event);
+        let (mut lines, more): (Vec<String>, Vec<String>) = match &self.voice {
+            Voice::Screen(screen) => {
+                let told = pages.iter().map(|page| screen.page(&event.execution, page));
+                (screen.event(event), told.collect())
+            }
+            Voice::Json => {
+                let told = pages.iter().map(|page| json_line(&data_of(event, page)));
+                (vec![json_line(event)], told.collect())
+            }
+        };
+        lines.extend(more);
+        self.print(lines);
     }
 
     fn decide(&self, approval: &Approval) -> Decision {
@@ -203,6 +236,18 @@ impl Audience for Watcher {
         }
         decision(false, "nobody was there to decide".to_owned())
     }
+}
+
+/// A page of an action, for a script.
+fn data_of(event: &Event, page: &Page) -> Value {
+    json!({
+        "event": "page",
+        "execution": event.execution,
+        "stage": event.stage,
+        "action": event.action,
+        "address": page.address,
+        "path": page.path,
+    })
 }
 
 /// An event for a script.

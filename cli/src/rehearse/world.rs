@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 
 pub(super) use build::build;
 
+/// What a step can be.
+const KINDS: &str = "stack, production, image, object";
+
 /// What there is before, in the order in which it is made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct World {
@@ -40,6 +43,10 @@ pub(super) enum Thing {
     Stack {
         name: String,
         template: PathBuf,
+        parameters: BTreeMap<String, String>,
+    },
+    /// The production side of redbutton's own template, with these parameters.
+    Production {
         parameters: BTreeMap<String, String>,
     },
     /// An image in ECR.
@@ -124,19 +131,19 @@ impl Door<'_> {
         let fields = self.object(at, value)?;
         let mut kinds = fields.iter();
         let (Some((kind, value)), None) = (kinds.next(), kinds.next()) else {
-            self.wrong.push(format!(
-                "{at} needs exactly one key: stack, image or object"
-            ));
+            self.wrong
+                .push(format!("{at} needs exactly one key: {KINDS}"));
             return None;
         };
         let at = &format!("{at}.{kind}");
         let what = match kind.as_str() {
             "stack" => Self::stack,
+            "production" => Self::production,
             "image" => Self::image,
             "object" => Self::content,
             _ => {
                 self.wrong
-                    .push(format!("{at} is unknown; there are: stack, image, object"));
+                    .push(format!("{at} is unknown; there are: {KINDS}"));
                 return None;
             }
         };
@@ -172,6 +179,13 @@ impl Door<'_> {
             name: name?,
             template: template?,
             parameters,
+        })
+    }
+
+    fn production(&mut self, at: &str, fields: &Map<String, Value>) -> Option<Thing> {
+        self.known(at, fields, &["account", "region", "parameters"]);
+        Some(Thing::Production {
+            parameters: self.parameters(at, fields),
         })
     }
 
@@ -287,6 +301,8 @@ mod tests {
                 "steps": [
                     { "stack": { "name": "a", "template": "Cargo.toml", "account": "333333333333",
                         "region": "eu-west-1", "parameters": { "On": true } } },
+                    { "production": { "account": "222222222222", "region": "eu-west-1",
+                        "parameters": { "PreviewExternalId": "x-1" } } },
                     { "image": { "repository": "web", "tag": "v1", "account": "333333333333",
                         "region": "eu-west-1" } },
                     { "object": { "bucket": "b", "key": "k", "from": "src", "account": "333333333333",
@@ -299,11 +315,12 @@ mod tests {
         assert_eq!(world.suite["LookEverySeconds"], "1");
         let kinds = world.steps.iter().map(|step| match &step.what {
             Thing::Stack { parameters, .. } => parameters["On"].clone(),
+            Thing::Production { parameters } => parameters["PreviewExternalId"].clone(),
             Thing::Image { tag, .. } => tag.clone(),
             Thing::Object { from, .. } => from.display().to_string(),
         });
         let source = folder.join("src").display().to_string();
-        assert_eq!(kinds.collect::<Vec<_>>(), ["true", "v1", &source]);
+        assert_eq!(kinds.collect::<Vec<_>>(), ["true", "x-1", "v1", &source]);
     }
 
     #[test]
@@ -331,8 +348,8 @@ mod tests {
             "steps[0].stack.template: there is no w/none.yaml",
             r#"steps[1].image has the unknown key "repo"; there are: account, region, repository, tag, from"#,
             r#"steps[1].image lacks "repository""#,
-            "steps[2].queue is unknown; there are: stack, image, object",
-            "steps[3] needs exactly one key: stack, image or object",
+            "steps[2].queue is unknown; there are: stack, production, image, object",
+            "steps[3] needs exactly one key: stack, production, image, object",
             "steps[4] has to be an object, {…}",
         ];
         assert_eq!(wrong, expected);

@@ -1,12 +1,13 @@
 //! Makes what a world file says.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use rehearsal::deploy::{Stack, deploy};
 use rehearsal::pipeline::zip_of_folder;
-use rehearsal::{Account, Progress, Rehearsal, world as aws};
+use rehearsal::{Account, Progress, Rehearsal, suite, world as aws};
 
 use super::{Step, Thing, World};
 
@@ -34,8 +35,7 @@ fn make(rehearsal: &Rehearsal, step: &Step, progress: &Progress) -> Result<()> {
             parameters,
         } => {
             progress(&format!("stack {name}"));
-            let parameters: Vec<(&str, &str)> =
-                parameters.iter().map(|(k, v)| (&**k, &**v)).collect();
+            let parameters = pairs(parameters);
             let template = template
                 .canonicalize()
                 .with_context(|| format!("find {}", template.display()))?;
@@ -45,6 +45,10 @@ fn make(rehearsal: &Rehearsal, step: &Step, progress: &Progress) -> Result<()> {
                 parameters: &parameters,
             };
             deploy(rehearsal, &account, &stack, progress).map(|_| ())
+        }
+        Thing::Production { parameters } => {
+            progress("redbutton's production side");
+            suite::production(rehearsal, &account, &pairs(parameters), progress)
         }
         Thing::Image {
             repository,
@@ -60,6 +64,10 @@ fn make(rehearsal: &Rehearsal, step: &Step, progress: &Progress) -> Result<()> {
             object(&account, bucket, key, from)
         }
     }
+}
+
+fn pairs(parameters: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
+    parameters.iter().map(|(k, v)| (&**k, &**v)).collect()
 }
 
 /// An image of the engine where tasks are containers, else a manifest like that of a small image.
