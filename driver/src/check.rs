@@ -16,6 +16,7 @@ use crate::artifacts::Artifacts;
 use crate::decide::{self, Plan};
 use crate::findings::Findings;
 use crate::pin::pin;
+use crate::publish::Published;
 use crate::register::describe;
 use crate::stacks::{self, Made, Planned};
 use crate::{End, Purpose, Work, passing, publish, request, sight};
@@ -43,6 +44,8 @@ pub struct Checked {
     /// Images as they were handed in, each with what was made of it: its digest, and the repository
     /// that targets pull it from.
     pub images: Vec<(Image, Image)>,
+    /// SSM parameters that will receive images: by the container's name, with what they hold now.
+    pub published: Vec<Published>,
     /// What speaks against the rollout.
     pub findings: Findings,
 }
@@ -99,10 +102,13 @@ pub async fn check(
                 .is_some_and(|service| sight::is_there(service))
     };
     for (n, end) in work.ends.iter().enumerate() {
-        let unseen = shifts_unseen(end, services.get(n)).await?;
-        findings.failed(Some(n), unseen);
+        let unseen = shifts_unseen(end, services.get(n)).await;
+        if let Some(failure) = unseen.map_err(|failure| findings.before(failure))? {
+            findings.unlooked(Some(n), failure);
+        }
     }
-    let known = known(work, &services, &files).await?;
+    let known = known(work, &services, &files).await;
+    let known = known.map_err(|failure| findings.before(failure))?;
     let running: Vec<Option<TaskDefinition>> = known
         .iter()
         .map(|known| {
@@ -116,7 +122,7 @@ pub async fn check(
     for (n, text) in without.into_iter().filter(|(n, _)| there(*n)) {
         findings.failed(
             Some(n),
-            Some(Failure::new(FailureKind::RevisionUnavailable, text)),
+            Failure::new(FailureKind::RevisionUnavailable, text),
         );
     }
     let elsewhere = decide::elsewhere(file, &images);
@@ -132,7 +138,7 @@ pub async fn check(
     let mut publish = Vec::new();
     for (container, parameter) in &file.publish {
         match plan.target_of(file, container) {
-            Some(n) => publish.push((n, parameter.as_str())),
+            Some(n) => publish.push((n, container.as_str(), parameter.as_str())),
             None if !complete => {}
             None => findings.general(vec![format!(
                 "publishImage: no container of a service is named {container:?}, and no stack is \
@@ -140,8 +146,13 @@ pub async fn check(
             )]),
         }
     }
-    for failure in publish::check(work, &publish).await? {
-        findings.failed(None, Some(failure));
+    let published = publish::check(work, &publish).await;
+    let (published, unfit) = published.map_err(|failure| findings.before(failure))?;
+    for failure in unfit {
+        match failure.kind {
+            FailureKind::PermissionError => findings.unlooked(None, failure),
+            _ => findings.failed(None, failure),
+        }
     }
     let allowed = file.allowed_elsewhere();
     for (n, definition) in plan.each() {
@@ -153,13 +164,15 @@ pub async fn check(
         findings.add(n, wrongs);
     }
     let (resolved, unresolved) = pin(work, &mut plan, &mut stacks, &images).await;
+    let all_resolved = unresolved.is_empty();
     for (n, failure) in unresolved {
-        findings.failed(Some(n), Some(failure));
+        findings.failed(Some(n), failure);
     }
     let accounts: Vec<&str> = work.ends.iter().map(|end| end.account.as_str()).collect();
     findings.general(decide::twice(file, &accounts));
     findings.general(plan.join(file, &accounts));
-    for (n, definition) in plan.each() {
+    // A tag that could not be looked up just now floats no more than others.
+    for (n, definition) in plan.each().filter(|_| all_resolved) {
         findings.add(n, preflight::floating(definition, &file.allow));
     }
     Ok(Checking::Checked(Box::new(Checked {
@@ -169,6 +182,7 @@ pub async fn check(
         stacks,
         begun,
         images: resolved,
+        published,
         findings,
     })))
 }

@@ -8,12 +8,22 @@ use crate::Work;
 /// What was found so far; nothing is changed while there is anything.
 pub struct Findings {
     places: Vec<String>,
-    /// Each with the place of the target that it is about, if it is about one.
-    found: Vec<(Option<usize>, String)>,
-    /// What could not be shown, likewise: it speaks against nothing.
-    unseen: Vec<(Option<usize>, String)>,
-    /// Of calls that failed: if nothing else speaks against the rollout, it is of their kind.
-    failed: Vec<FailureKind>,
+    found: Vec<Found>,
+    /// What could not be shown, each with its target's place: it speaks against nothing.
+    unseen: Vec<(usize, String)>,
+}
+
+/// Something that speaks against a rollout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The place of the target that it is about, if it is about one.
+    pub n: Option<usize>,
+    /// In words.
+    pub text: String,
+    /// Of a call that failed: if nothing else speaks against the rollout, it is of this kind.
+    pub failed: Option<FailureKind>,
+    /// Whether the call only looks: what it would have shown may be well.
+    pub looks: bool,
 }
 
 impl Findings {
@@ -23,44 +33,57 @@ impl Findings {
             places: work.placed().into_iter().map(report::place).collect(),
             found: Vec::new(),
             unseen: Vec::new(),
-            failed: Vec::new(),
         }
     }
 
-    /// A call that failed, for a target or for all.
-    pub fn failed(&mut self, n: Option<usize>, failure: Option<Failure>) {
-        let Some(failure) = failure else {
-            return;
-        };
-        self.failed.push(failure.kind);
-        self.found.push((n, failure.message));
+    /// A call that failed, for a target or for all, and without which there is no release.
+    pub fn failed(&mut self, n: Option<usize>, failure: Failure) {
+        self.found.push(Found {
+            n,
+            text: failure.message,
+            failed: Some(failure.kind),
+            looks: false,
+        });
+    }
+
+    /// A call that failed and that only looks.
+    pub fn unlooked(&mut self, n: Option<usize>, failure: Failure) {
+        self.failed(n, failure);
+        if let Some(last) = self.found.last_mut() {
+            last.looks = true;
+        }
     }
 
     /// Findings about one target.
     pub fn add(&mut self, n: usize, findings: Vec<String>) {
         self.found
-            .extend(findings.into_iter().map(|finding| (Some(n), finding)));
+            .extend(findings.into_iter().map(|text| found(Some(n), text)));
     }
 
     /// Findings about the rollout as a whole.
     pub fn general(&mut self, findings: Vec<String>) {
         self.found
-            .extend(findings.into_iter().map(|finding| (None, finding)));
+            .extend(findings.into_iter().map(|text| found(None, text)));
     }
 
     /// What cannot be shown about a target, and why.
     pub fn unseen(&mut self, n: usize, text: String) {
-        self.unseen.push((Some(n), text));
+        self.unseen.push((n, text));
     }
 
     /// What could not be shown, each with the place of the target that it is about.
-    pub fn all_unseen(&self) -> &[(Option<usize>, String)] {
+    pub fn all_unseen(&self) -> &[(usize, String)] {
         &self.unseen
     }
 
-    /// What was found, each with the place of the target that it is about, if it is about one.
-    pub fn all(&self) -> &[(Option<usize>, String)] {
+    /// What was found.
+    pub fn all(&self) -> &[Found] {
         &self.found
+    }
+
+    /// What a failure that ends the checking is told as: by what was found before, if anything was.
+    pub fn before(&self, failure: Failure) -> Failure {
+        self.done().err().unwrap_or(failure)
     }
 
     /// The failure, if anything speaks against the rollout. With several targets each finding says
@@ -73,20 +96,27 @@ impl Findings {
             [only] => (format!("nothing was changed; {only}"), false),
             _ => ("nothing was changed".to_owned(), true),
         };
-        let each = self.found.iter().map(|(n, finding)| {
-            match n.and_then(|n| self.places.get(n)).filter(|_| several) {
-                Some(place) => format!("{place}: {finding}"),
-                None => finding.clone(),
+        let each = self.found.iter().map(|found| {
+            let place = found.n.and_then(|n| self.places.get(n));
+            match place.filter(|_| several) {
+                Some(place) => format!("{place}: {}", found.text),
+                None => found.text.clone(),
             }
         });
         let mut failure = Failure::findings(heading, &each.collect::<Vec<_>>());
-        if let Some(kind) = self
-            .failed
-            .first()
-            .filter(|_| self.failed.len() == self.found.len())
-        {
-            failure.kind = *kind;
+        let kinds: Option<Vec<FailureKind>> = self.found.iter().map(|found| found.failed).collect();
+        if let Some(kind) = kinds.and_then(|kinds| kinds.first().copied()) {
+            failure.kind = kind;
         }
         Err(failure)
+    }
+}
+
+fn found(n: Option<usize>, text: String) -> Found {
+    Found {
+        n,
+        text,
+        failed: None,
+        looks: false,
     }
 }

@@ -57,8 +57,8 @@ pub async fn prepare(
         plan,
         stacks: planned,
         begun,
-        images: _,
         mut findings,
+        ..
     } = checked;
     findings.general(too_long(work, state, &plan));
     findings.done()?;

@@ -8,35 +8,55 @@ use shared::rollout::proof::Proof;
 use crate::decide;
 use crate::{End, Work, passing};
 
-/// What is wrong with the parameters that will receive images: they have to be there, readable and
-/// of type String before anything is changed. The error says that AWS does not answer.
+/// A parameter that will receive an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Published {
+    /// The place of the target that the container is of.
+    pub n: usize,
+    /// The container's name.
+    pub container: String,
+    /// The parameter's name.
+    pub parameter: String,
+    /// What it holds now.
+    pub value: String,
+}
+
+/// What the parameters hold that will receive images (given with the place of a target, container and
+/// name), and what is wrong with the others: they have to be there, readable and of type String before
+/// anything is changed. The error says that AWS does not answer.
 pub(crate) async fn check(
     work: &Work<'_>,
-    publish: &[(usize, &str)],
-) -> Result<Vec<Failure>, Failure> {
-    let mut findings = Vec::new();
-    for (n, parameter) in publish {
+    publish: &[(usize, &str, &str)],
+) -> Result<(Vec<Published>, Vec<Failure>), Failure> {
+    let (mut good, mut wrong) = (Vec::new(), Vec::new());
+    for (n, container, parameter) in publish {
         let Some((end, reached)) = reached(work, *n) else {
             continue;
         };
-        let wrong = match ssm::parameter(&reached.ssm(), parameter).await {
-            Ok(found) if found.kind == "String" => continue,
-            Ok(found) => Failure::configuration(format!(
+        match ssm::parameter(&reached.ssm(), parameter).await {
+            Ok(found) if found.kind == "String" => good.push(Published {
+                n: *n,
+                container: (*container).to_owned(),
+                parameter: (*parameter).to_owned(),
+                value: found.value,
+            }),
+            Ok(found) => wrong.push(Failure::configuration(format!(
                 "publishImage: parameter {parameter} is a {}, not a String",
                 found.kind
-            )),
-            Err(error) if error.kind == Kind::Missing => Failure::configuration(format!(
-                "publishImage: there is no parameter {parameter} in {}, account {}; create it, \
-                 of type String",
-                end.target.region.as_str(),
-                end.account
-            )),
+            ))),
+            Err(error) if error.kind == Kind::Missing => {
+                wrong.push(Failure::configuration(format!(
+                    "publishImage: there is no parameter {parameter} in {}, account {}; create it, \
+                     of type String",
+                    end.target.region.as_str(),
+                    end.account
+                )));
+            }
             Err(error) if passing(&error) => return Err(failed(end, reached, parameter, error)),
-            Err(error) => failed(end, reached, parameter, error),
-        };
-        findings.push(wrong);
+            Err(error) => wrong.push(failed(end, reached, parameter, error)),
+        }
     }
-    Ok(findings)
+    Ok((good, wrong))
 }
 
 /// Writes the parameters and says what it could not write: the release serves all the same.
