@@ -2,5 +2,7 @@
 
 mod gone;
 mod job;
+mod preflight;
 mod roles;
 mod shows;
+mod told;
