@@ -2,6 +2,7 @@
 
 mod gone;
 mod job;
+mod live;
 mod preflight;
 mod roles;
 mod shows;
