@@ -2,5 +2,8 @@
 
 mod gone;
 mod job;
+mod live;
+mod preflight;
 mod roles;
 mod shows;
+mod told;

@@ -166,7 +166,9 @@ fn explicit_deny(because: &str) -> (String, Vec<String>) {
         .iter()
         .find(|kind| because.contains(**kind))
         .unwrap_or(&"policy");
-    let check = format!("a Deny statement in a {kind} matches this call; no Allow can overrule it");
+    let article = if kind.starts_with('i') { "an" } else { "a" };
+    let check =
+        format!("a Deny statement in {article} {kind} matches this call; no Allow can overrule it");
     ("missing Allow statements".into(), vec![check])
 }
 

@@ -52,6 +52,8 @@ fn operation(service: &str, parts: &Parts, body: &[u8]) -> String {
         // SDKs say which operation it is; others are told by the request's form.
         "s3" => parameter(query, "x-id").or_else(|| Some(s3(parts, query).to_owned())),
         "lambda" => path.ends_with("/invocations").then(|| "Invoke".to_owned()),
+        // In CBOR, as SDKs ask CloudWatch.
+        "monitoring" if path.contains("/operation/") => path.rsplit('/').next().map(str::to_owned),
         _ => parameter(query, "Action")
             .or_else(|| parameter(std::str::from_utf8(body).unwrap_or_default(), "Action")),
     };
@@ -177,6 +179,8 @@ mod tests {
             "{}",
             "Invoke",
         );
+        let path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms";
+        check("monitoring", "POST", path, &[], "", "DescribeAlarms");
         check("s3", "GET", "/b/a/k?x-id=GetObject", &[], "", "GetObject");
         check("s3", "GET", "/b/a/k", &[], "", "GetObject");
         check(

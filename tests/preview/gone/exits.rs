@@ -235,6 +235,15 @@ fn one_that_is_not_ready_in_time() {
     assert!(page.contains("was still creating the change set"), "{page}");
     assert!(world.count("cloudformation", "DescribeChangeSet") >= 2);
     assert_eq!(world.count("cloudformation", "DeleteChangeSet"), 3);
+
+    set_timeout(&world, 60);
+    let (_, finished) = preview(&world, &case, job(&world, &case, &json!({}), &[]));
+    let page = world.page(&succeeded(&finished)).html;
+    assert!(
+        page.contains("what would change was not looked at"),
+        "{page}"
+    );
+    assert!(proposed(&world).is_empty());
 }
 
 /// Nobody may delete it: the page says how it is done by hand.
