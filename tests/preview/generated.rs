@@ -7,6 +7,7 @@
 
 mod images;
 mod oracle;
+mod refusals;
 mod rows;
 
 mod services;

@@ -12,6 +12,7 @@ use driver::check::{Checked, Known};
 use driver::request::Request;
 use driver::stacks::Proposal;
 use shared::job::revision::Revision;
+use shared::preflight;
 use shared::preview::fingerprint::{Live, fingerprint};
 use shared::preview::{Finding, Plan, Preview, TargetPreview, drift};
 use shared::rollout::report::{self, Placed};
@@ -137,6 +138,10 @@ fn target(facts: &Facts<'_>, n: usize) -> Option<TargetPreview> {
         (Kind::Stack(stack), _, Some(proposal)) => stack::plan(proposal, stack),
         _ => Plan::Unknown,
     };
+    if let (Plan::Deploy { .. }, Some(seen)) = (&plan, checked.seen.get(n)) {
+        let delayed = preflight::delayed(target, &seen.service).into_iter();
+        findings.extend(delayed.map(Finding::Refused));
+    }
     let images = match (wanted, proposal) {
         (Some(wanted), _) => images::of_definitions(
             like(file, checked, n).map(|running| &running.definition),

@@ -12,7 +12,7 @@ use aws::{cloudwatch, codepipeline, ecr};
 use driver::artifacts::Artifacts;
 use driver::check::{Checked, Checking, check};
 use driver::request::Request;
-use driver::{Purpose, Work, live, preflight, stacks};
+use driver::{Purpose, Work, live, preflight, prepare, stacks};
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
 use shared::job::Job;
@@ -20,8 +20,8 @@ use shared::job::answer::Outcome;
 use shared::job::revision::Revision;
 use shared::preview::fingerprint::Live;
 use shared::preview::{Preview, page, summary};
-use shared::rollout::State;
 use shared::rollout::seen::settings::Alarm;
+use shared::rollout::{State, binding};
 use shared::rollout_file::PreviewParameters;
 use shared::rollout_file::images::Image;
 
@@ -49,13 +49,16 @@ pub async fn handle(
         targets: Vec::new(),
         turned: None,
     };
-    let checked = match check(&work, &state, &mut artifacts).await? {
+    let mut checked = match check(&work, &state, &mut artifacts).await? {
         Checking::Checked(checked) => *checked,
         Checking::Busy(text) => {
             let text = format!("{text}. Preview again when it has ended: retry the stage");
             return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
         }
     };
+    let rollout = rolled_out(&work, &job, &request, state.started);
+    let too_long = prepare::too_long(&work, &rollout, &checked.plan);
+    checked.findings.general(too_long);
     let proposals = stacks::propose(&work, &state, &checked.stacks).await?;
     let (live, preflight, last_changes, sources, tags) = futures_util::join!(
         live::live(&work, &checked.seen),
@@ -83,6 +86,18 @@ pub async fn handle(
     });
     let url = publish(&clients, &job, &preview, page_place).await?;
     Ok(answer(&preview, url))
+}
+
+/// The state of a rollout as it begins: a job of its own has an id as long as this one's.
+fn rolled_out(work: &Work<'_>, job: &Job, request: &Request, started: u64) -> State {
+    let operations: Vec<String> = work.ends.iter().map(|end| end.operation.clone()).collect();
+    State {
+        binding: binding(&request.execution, &operations),
+        attempt: job.id.as_str().to_owned(),
+        started,
+        targets: Vec::new(),
+        turned: None,
+    }
 }
 
 /// Puts the page into the artifacts' bucket, with the job's own credentials; returns where it opens.

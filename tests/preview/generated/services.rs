@@ -1,6 +1,6 @@
 //! Services and one-off tasks: what the page tells, and what they run in the end.
 
-mod around;
+pub(super) mod around;
 mod definition;
 mod made;
 mod release;

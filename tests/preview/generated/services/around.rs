@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 use crate::fixture::World;
 
 /// Gets what tasks need before they start.
-pub(super) const EXECUTION_ROLE: &str = "arn:aws:iam::333333333333:role/generated-execution";
+pub(in crate::preview::generated) const EXECUTION_ROLE: &str =
+    "arn:aws:iam::333333333333:role/generated-execution";
 /// What tasks act with.
-pub(super) const TASK_ROLE: &str = "arn:aws:iam::333333333333:role/generated-task";
+pub(in crate::preview::generated) const TASK_ROLE: &str =
+    "arn:aws:iam::333333333333:role/generated-task";
 /// Where containers write.
-pub(super) const LOG_GROUP: &str = "/ecs/generated";
+pub(in crate::preview::generated) const LOG_GROUP: &str = "/ecs/generated";
 
 const NAMES: [&str; 2] = ["/generated/one", "/generated/two"];
 
@@ -26,7 +28,7 @@ pub(super) fn secrets() -> Vec<String> {
 
 impl World {
     /// Makes all of it, in the account of the services, once per world.
-    pub(super) fn make_surroundings(&self) {
+    pub(in crate::preview::generated) fn make_surroundings(&self) {
         let account = &self.suite.other;
         let exists = account.query("iam", "GetRole", &[("RoleName", "generated-task")]);
         if exists.is_ok() {
