@@ -81,6 +81,16 @@ impl Findings {
         &self.found
     }
 
+    /// The first call that AWS did not answer: what it would have said is not known.
+    pub fn unanswered(&self) -> Option<Failure> {
+        let mut each = self.found.iter();
+        let found = each.find(|found| found.failed == Some(FailureKind::SystemUnavailable))?;
+        Some(Failure::new(
+            FailureKind::SystemUnavailable,
+            found.text.clone(),
+        ))
+    }
+
     /// What a failure that ends the checking is told as: by what was found before, if anything was.
     pub fn before(&self, failure: Failure) -> Failure {
         self.done().err().unwrap_or(failure)

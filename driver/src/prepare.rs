@@ -74,8 +74,8 @@ pub async fn prepare(
     Ok(Readiness::Ready(Box::new(begun?)))
 }
 
-/// What speaks against a state that has to travel in a token.
-fn too_long(work: &Work<'_>, state: &State, plan: &Plan) -> Vec<String> {
+/// What speaks against a state that has to travel in a token: that of the attempt as it begins.
+pub fn too_long(work: &Work<'_>, state: &State, plan: &Plan) -> Vec<String> {
     let families = (0..work.ends.len()).map(|n| match plan.definition(n) {
         Some(definition) => definition.family().to_owned(),
         None => change_set_name(&state.attempt, n),

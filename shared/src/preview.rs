@@ -65,6 +65,8 @@ pub struct TargetPreview {
     pub images: Vec<ImageChange>,
     /// What would be done.
     pub plan: Plan,
+    /// SSM parameters that would be given the image, once it serves.
+    pub published: Vec<ValueChange>,
     /// Settings that matter to the rollout: what, and how it is, such as `desired count`, `2`.
     pub settings: Vec<(&'static str, String)>,
     /// Deployment alarms that are in ALARM now: ECS would not heed them (CONTRACTS 3.5.17).

@@ -24,6 +24,8 @@ use crate::findings::Findings;
 
 /// The pause between two looks at a change set that is being created: they take seconds.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// After as many looks without a trace, a change set is made again.
+const UNSEEN: u32 = 5;
 /// After as many looks it is for the next invocation.
 const LOOKS: u32 = 120;
 
@@ -204,12 +206,19 @@ pub(crate) async fn made(
     wanted: &Wanted<'_>,
 ) -> Result<Result<ChangeSet, String>, CallError> {
     change_set::create(client, wanted).await?;
+    let mut unseen = 0;
     for _ in 0..LOOKS {
         match change_set::describe(client, wanted.stack, wanted.name).await? {
             Some(found) if found.status != Status::Creating => return Ok(Ok(found)),
-            // Not there yet, or still at work.
-            _ => tokio::time::sleep(LOOK_EVERY).await,
+            Some(_) => unseen = 0,
+            None => unseen += 1,
         }
+        // Not there yet; or not any more, since another delivery of the job was done with it.
+        if unseen == UNSEEN {
+            change_set::create(client, wanted).await?;
+            unseen = 0;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(Err(format!(
         "CloudFormation is still creating the change set {} of stack {}",

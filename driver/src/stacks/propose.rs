@@ -108,8 +108,8 @@ async fn one(
         );
         return Ok(proposal);
     }
-    sweep(&client, &target.stack, &mut proposal.unseen).await;
     let name = change_set_name(&state.attempt, n);
+    sweep(&client, &target.stack, &name, &mut proposal.unseen).await;
     // One that is made in the last moment may be there after it was deleted.
     if round.is_over() {
         let late = "what would change was not looked at: the function's time was over. Retry the stage, or \
@@ -130,6 +130,18 @@ async fn one(
     }
     match found {
         Ok(Ok(found)) if found.changes_nothing() => proposal.unchanged = true,
+        Ok(Ok(found)) if found.status == Status::Failed && is_denied(&found.reason) => {
+            proposal.unseen.push(format!(
+                "what would change cannot be shown: CloudFormation could not make the change set with \
+                 the preview's own rights, which whoever rolls out may have: {}",
+                found.reason.trim()
+            ));
+        }
+        Ok(Ok(found)) if found.status == Status::Complete && found.execution == "OBSOLETE" => {
+            let place = shared::rollout::report::place(end.placed());
+            let text = format!("{place} was changed while it was looked at. {AGAIN}");
+            return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
+        }
         Ok(Ok(found)) if found.status != Status::Complete => {
             let why = decide::unusable(&found.status, &found.execution, &found.reason);
             proposal.refused.push(why);
@@ -159,6 +171,13 @@ fn out_of_time(name: &str, stack: &str) -> String {
     )
 }
 
+/// Whether CloudFormation's words are about rights.
+fn is_denied(reason: &str) -> bool {
+    ["not authorized", "AccessDenied", "Access Denied"]
+        .iter()
+        .any(|words| reason.contains(words))
+}
+
 /// Deletes a change set, as soon as CloudFormation lets it.
 async fn remove(client: &Client, stack: &str, name: &str) -> Result<(), CallError> {
     let mut tries = 1..DELETIONS;
@@ -170,8 +189,9 @@ async fn remove(client: &Client, stack: &str, name: &str) -> Result<(), CallErro
     }
 }
 
-/// Deletes what previews left behind that were cut short for good.
-async fn sweep(client: &Client, stack: &str, unseen: &mut Vec<String>) {
+/// Deletes what previews left behind that were cut short: for good, long ago, or an earlier delivery of
+/// this very job, whose change set may have been made of something else.
+async fn sweep(client: &Client, stack: &str, ours: &str, unseen: &mut Vec<String>) {
     let listed = match change_set::list(client, stack).await {
         Ok(listed) => listed,
         Err(error) => {
@@ -184,9 +204,9 @@ async fn sweep(client: &Client, stack: &str, unseen: &mut Vec<String>) {
     let until = aws::job::now().saturating_sub(LEFT_BEHIND_SECONDS);
     let old = listed
         .iter()
-        .filter(|one| one.name.starts_with(PREFIX) && one.created < until);
+        .filter(|one| one.name == ours || one.name.starts_with(PREFIX) && one.created < until);
     for one in old {
-        if let Err(error) = change_set::delete(client, stack, &one.name).await {
+        if let Err(error) = remove(client, stack, &one.name).await {
             tracing::warn!(%error, name = one.name, "could not delete what a preview left behind");
         }
     }

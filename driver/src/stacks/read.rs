@@ -19,7 +19,7 @@ use super::{Made, Planned};
 use crate::artifacts::Artifacts;
 use crate::decide::{self, Given};
 use crate::findings::Findings;
-use crate::{End, Purpose, Work};
+use crate::{End, Purpose, Work, passing};
 
 /// What reading all stacks came to.
 pub(crate) enum Read {
@@ -73,7 +73,12 @@ pub(crate) async fn read(
                 .to_owned(),
         ]);
     }
-    findings.done()?;
+    // A preview tells of everything at once; a rollout has seen enough.
+    if work.purpose != Purpose::Preview {
+        findings.done()?;
+    }
+    let wrong = |n: usize| findings.all().iter().any(|found| found.n == Some(n));
+    wishes.retain(|(n, ..)| !wrong(*n));
     let each = wishes
         .into_iter()
         .map(|(n, target, given, text)| async move {
@@ -134,10 +139,10 @@ enum One {
 }
 
 /// Why a long template cannot be previewed.
-fn unseen(size: usize) -> String {
+fn unseen(size: usize, why: &str) -> String {
     format!(
         "what would change cannot be shown: the template has {size} bytes, over {LONGEST_BODY_BYTES} \
-         CloudFormation reads it from \"templateBucket\", and a preview writes nothing there"
+         CloudFormation reads it from \"templateBucket\", and a preview writes nothing there ({why})"
     )
 }
 
@@ -203,9 +208,9 @@ async fn one(
                 .await
                 .map_err(failed)?
             {
-                Some(template) => Some(template),
-                None if wrongs.is_empty() => return Ok(One::Unseen(n, unseen(size))),
-                None => return Ok(One::Wrong(n, wrongs)),
+                Ok(template) => Some(template),
+                Err(why) if wrongs.is_empty() => return Ok(One::Unseen(n, unseen(size, &why))),
+                Err(_) => return Ok(One::Wrong(n, wrongs)),
             }
         }
         Some(text) => Some(Template::of(text, target, reached).await.map_err(failed)?),
@@ -216,10 +221,14 @@ async fn one(
         None => None,
     };
     let declared = match &template {
-        Some(template) => {
-            let summary = templates::summary(&client, template.source()).await;
-            summary.map_err(failed)?
-        }
+        Some(template) => match templates::summary(&client, template.source()).await {
+            Ok(summary) => summary,
+            Err(error) if work.purpose == Purpose::Preview && !passing(&error) => {
+                wrongs.push(failed(error).message);
+                return Ok(One::Wrong(n, wrongs));
+            }
+            Err(error) => return Err(failed(error)),
+        },
         None => Summary {
             parameters: old.as_ref().map(declared_by).unwrap_or_default(),
             ..Summary::default()

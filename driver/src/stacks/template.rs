@@ -76,23 +76,23 @@ impl Template {
     }
 
     /// As [`Template::of`], without writing anything: a long template has to be in the bucket already,
-    /// from a release that brought the same bytes. None when it is not.
+    /// from a release that brought the same bytes. The inner error says what S3 says when it cannot be had.
     pub(crate) async fn if_there(
         text: String,
         target: &StackTarget,
         reached: &Reached,
-    ) -> Result<Option<Self>, CallError> {
+    ) -> Result<Result<Self, String>, CallError> {
         let Some((bucket, key)) = place(&text, target) else {
-            return Ok(Some(Self { text, url: None }));
+            return Ok(Ok(Self { text, url: None }));
         };
         match object::get(&reached.s3(), bucket, &key).await {
             Ok(Some(_)) => {
                 let url = Some(reached.object_url(bucket, &key));
-                Ok(Some(Self { text, url }))
+                Ok(Ok(Self { text, url }))
             }
             // To who may not list the bucket, what is missing is denied.
-            Ok(None) => Ok(None),
-            Err(error) if error.kind == Kind::Denied => Ok(None),
+            Ok(None) => Ok(Err("it is not there".to_owned())),
+            Err(error) if error.kind == Kind::Denied => Ok(Err(error.message)),
             Err(error) => Err(error),
         }
     }

@@ -11,7 +11,9 @@ use aws::error::CallError;
 use driver::check::{Checked, Known};
 use driver::request::Request;
 use driver::stacks::Proposal;
+use shared::error::FailureKind;
 use shared::job::revision::Revision;
+use shared::preflight;
 use shared::preview::fingerprint::{Live, fingerprint};
 use shared::preview::{Finding, Plan, Preview, TargetPreview, drift};
 use shared::rollout::report::{self, Placed};
@@ -21,6 +23,7 @@ use shared::rollout::start::{self, Keys, Start};
 use shared::rollout_file::RolloutFile;
 use shared::rollout_file::images::Image;
 use shared::rollout_file::target::{Kind, OneOff};
+use shared::stack::Stack;
 use shared::task_definition::TaskDefinition;
 use shared::task_definition::diff::diff;
 
@@ -85,15 +88,42 @@ fn general(facts: &Facts<'_>) -> Vec<Finding> {
     of_place(facts.checked, None)
 }
 
-/// What the checks found about one target, or about none.
+/// What the checks found about one target, or about none. Of a call that only looks, and that the
+/// preview's role may not make, what it would have shown may be well (CONTRACTS 3.10.3).
 fn of_place(checked: &Checked, n: Option<usize>) -> Vec<Finding> {
-    let here = |list: &[(Option<usize>, String)], finding: fn(String) -> Finding| -> Vec<Finding> {
-        let of_it = list.iter().filter(|(place, _)| *place == n);
-        of_it.map(|(_, text)| finding(text.clone())).collect()
-    };
-    let mut all = here(checked.findings.all(), Finding::Refused);
-    all.extend(here(checked.findings.all_unseen(), Finding::NotProvable));
-    all
+    let found = checked.findings.all().iter().filter(|found| found.n == n);
+    let unseen = checked.findings.all_unseen().iter();
+    let unseen = unseen.filter(|(place, _)| Some(*place) == n);
+    found
+        .map(|found| match (found.looks, found.failed) {
+            (true, Some(FailureKind::PermissionError)) => Finding::NotProvable(found.text.clone()),
+            _ => Finding::Refused(found.text.clone()),
+        })
+        .chain(unseen.map(|(_, text)| Finding::NotProvable(text.clone())))
+        .collect()
+}
+
+/// The kind of a refusal whose reasons are calls that failed, and nothing else.
+pub fn kind(checked: &Checked, reasons: usize) -> Option<FailureKind> {
+    let found = checked.findings.all();
+    let kinds: Option<Vec<FailureKind>> = found.iter().map(|found| found.failed).collect();
+    kinds
+        .filter(|kinds| kinds.len() == reasons)?
+        .first()
+        .copied()
+}
+
+/// Says so when a stack was changed while it was looked at: its change set and the live state are of
+/// two moments.
+pub fn moved(placed: &[Placed<'_>], proposals: &[Proposal], live: &[Live]) -> Option<String> {
+    let mut each = proposals.iter();
+    let state = |stack: &Stack| (stack.id.clone(), stack.changed, stack.status.clone());
+    let moved = each.find(|proposal| {
+        let now = live.get(proposal.n).and_then(|live| live.stack.as_ref());
+        proposal.stack.as_ref().map(state) != now.map(|(stack, _)| state(stack))
+    })?;
+    let place = report::place(*placed.get(moved.n)?);
+    Some(format!("{place} was changed while it was looked at"))
 }
 
 fn target(facts: &Facts<'_>, n: usize) -> Option<TargetPreview> {
@@ -121,7 +151,9 @@ fn target(facts: &Facts<'_>, n: usize) -> Option<TargetPreview> {
     let mut drift = match (facts.last_changes.get(n), live.services.first()) {
         (Some(Ok(events)), _) if stack.is_some() => drift::of_stack(events, facts.shown),
         (_, Some((_, service))) if target.is_service() => {
-            drift::of_service(service, known.running.as_ref(), known.latest.as_ref())
+            let operation = driver::decide::operation("", target, account);
+            let (running, latest) = (known.running.as_ref(), known.latest.as_ref());
+            drift::of_service(service, running, latest, operation.trim())
         }
         _ => Vec::new(),
     };
@@ -137,6 +169,10 @@ fn target(facts: &Facts<'_>, n: usize) -> Option<TargetPreview> {
         (Kind::Stack(stack), _, Some(proposal)) => stack::plan(proposal, stack),
         _ => Plan::Unknown,
     };
+    if let (Plan::Deploy { .. }, Some(seen)) = (&plan, checked.seen.get(n)) {
+        let delayed = preflight::delayed(target, &seen.service).into_iter();
+        findings.extend(delayed.map(Finding::Refused));
+    }
     let images = match (wanted, proposal) {
         (Some(wanted), _) => images::of_definitions(
             like(file, checked, n).map(|running| &running.definition),
@@ -148,6 +184,10 @@ fn target(facts: &Facts<'_>, n: usize) -> Option<TargetPreview> {
         _ => Vec::new(),
     };
     let after = target.after.iter();
+    let published = checked
+        .published
+        .iter()
+        .filter(|published| published.n == n);
     Some(TargetPreview {
         name: target.name.clone(),
         place: report::place(*placed),
@@ -159,6 +199,9 @@ fn target(facts: &Facts<'_>, n: usize) -> Option<TargetPreview> {
             .collect(),
         images,
         plan,
+        published: published
+            .filter_map(|published| images::published(published, wanted, stack, proposal))
+            .collect(),
         settings: settings::of(live, stack, proposal),
         alarms,
         drift,

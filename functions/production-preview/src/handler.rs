@@ -12,7 +12,7 @@ use aws::{cloudwatch, codepipeline, ecr};
 use driver::artifacts::Artifacts;
 use driver::check::{Checked, Checking, check};
 use driver::request::Request;
-use driver::{Purpose, Work, live, preflight, stacks};
+use driver::{Purpose, Work, live, preflight, prepare, stacks};
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
 use shared::job::Job;
@@ -20,8 +20,8 @@ use shared::job::answer::Outcome;
 use shared::job::revision::Revision;
 use shared::preview::fingerprint::Live;
 use shared::preview::{Preview, page, summary};
-use shared::rollout::State;
 use shared::rollout::seen::settings::Alarm;
+use shared::rollout::{State, binding};
 use shared::rollout_file::PreviewParameters;
 use shared::rollout_file::images::Image;
 
@@ -49,13 +49,20 @@ pub async fn handle(
         targets: Vec::new(),
         turned: None,
     };
-    let checked = match check(&work, &state, &mut artifacts).await? {
+    let mut checked = match check(&work, &state, &mut artifacts).await? {
         Checking::Checked(checked) => *checked,
         Checking::Busy(text) => {
             let text = format!("{text}. {}", stacks::AGAIN);
             return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
         }
     };
+    // What AWS did not answer speaks against nobody's release.
+    if let Some(failure) = checked.findings.unanswered() {
+        return Err(failure);
+    }
+    let rollout = rolled_out(&work, &job, &request, state.started);
+    let too_long = prepare::too_long(&work, &rollout, &checked.plan);
+    checked.findings.general(too_long);
     let proposals = stacks::propose(&work, &state, &checked.stacks, &round).await?;
     let (live, preflight, last_changes, sources, tags) = futures_util::join!(
         live::live(&work, &checked.seen),
@@ -65,6 +72,10 @@ pub async fn handle(
         tags(&work, &checked),
     );
     let live = live?;
+    if let Some(moved) = decide::moved(&work.placed(), &proposals, &live) {
+        let text = format!("{moved}. {}", stacks::AGAIN);
+        return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
+    }
     let alarms = alarms(&work, &live).await;
     let preview = decide::preview(&Facts {
         placed: work.placed(),
@@ -82,7 +93,19 @@ pub async fn handle(
         show_values: parameters.show_values,
     });
     let url = publish(&clients, &job, &preview, page_place).await?;
-    Ok(answer(&preview, url))
+    Ok(answer(&preview, &checked, url))
+}
+
+/// The state of a rollout as it begins: a job of its own has an id as long as this one's.
+fn rolled_out(work: &Work<'_>, job: &Job, request: &Request, started: u64) -> State {
+    let operations: Vec<String> = work.ends.iter().map(|end| end.operation.clone()).collect();
+    State {
+        binding: binding(&request.execution, &operations),
+        attempt: job.id.as_str().to_owned(),
+        started,
+        targets: Vec::new(),
+        turned: None,
+    }
 }
 
 /// Puts the page into the artifacts' bucket, with the job's own credentials; returns where it opens.
@@ -112,7 +135,7 @@ async fn publish(
 }
 
 /// A preview with refusals fails its action: nobody is asked to approve what would be refused.
-fn answer(preview: &Preview, url: String) -> Outcome {
+fn answer(preview: &Preview, checked: &Checked, url: String) -> Outcome {
     let told = summary::summary(preview);
     if preview.refusals().next().is_some() {
         let refusals = preview.refusals().map(|(target, text)| match target {
@@ -120,8 +143,14 @@ fn answer(preview: &Preview, url: String) -> Outcome {
             None => text.to_owned(),
         });
         let refusals: Vec<String> = refusals.collect();
-        let mut failure = Failure::findings("this release would be refused", &refusals);
-        failure.message = format!("{}\nThe whole preview: {url}", failure.message);
+        // The link comes first: what is too long is cut at the end.
+        let heading = format!(
+            "this release would be refused\nThe whole preview: {url}\nWhat speaks against it"
+        );
+        let mut failure = Failure::findings(heading, &refusals);
+        if let Some(kind) = decide::kind(checked, refusals.len()) {
+            failure.kind = kind;
+        }
         return Outcome::Failure(failure);
     }
     let variables = BTreeMap::from([

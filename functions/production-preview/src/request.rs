@@ -37,6 +37,8 @@ pub fn look_with(
     let each = file.targets.iter_mut().map(|target| {
         let own = target.role.replace(parameters.role.clone());
         target.external_id.clone_from(&parameters.external_id);
+        // Who only looks rolls nothing out.
+        let own = own.filter(|own| *own != parameters.role);
         parameters.deployer.clone().or(own)
     });
     Ok(each.collect())
@@ -120,6 +122,7 @@ mod tests {
         for (own, more, expected) in [
             (None, json!({}), None),
             (Some(rollout), json!({}), Some(rollout)),
+            (Some(ROLE), json!({}), None),
             (Some(rollout), json!({"deployer": deployer}), Some(deployer)),
         ] {
             let mut file = file(own);

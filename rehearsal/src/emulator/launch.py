@@ -6,25 +6,20 @@ answers who the caller is. The job API itself is the stand-in's (src/codepipelin
 
 And S3 answers pieces of a version, as AWS does; policies see calls that came by TLS, as all of them
 do on AWS; and CloudFormation hands ECS the types of its API. IAM's simulator answers about every
-resource that it is asked for, in the context that it is given. CloudWatch speaks CBOR, as SDKs do,
-where MiniStack was installed without the package for it.
+resource that it is asked for, in the context that it is given. An object that asks for KMS and names
+no key gets the account's own.
 
 One operation is the rehearsal's own: `Rehearsal.Events` answers how many asynchronous invocations
 are running or wait for their retry.
 """
 
-import datetime
 import functools
-import importlib.util
 import itertools
 import json
-import struct
 import sys
 import threading
-import types
 from xml.sax.saxutils import escape as xml
 
-import botocore.parsers
 import botocore.session
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
@@ -39,6 +34,7 @@ _update_service = ecs._update_service
 _resource_arn = iam_actions.extract_resource_arn
 _request_context = iam_actions.request_tag_context
 _get_object = s3._get_object
+_sse_headers = s3._resolve_sse_write_headers
 
 
 def resource_arn(service, method, path, headers, body, *rest):
@@ -239,46 +235,11 @@ def members(query, name):
     return list(itertools.takewhile(bool, numbered))
 
 
-def cbor_loads(body):
-    """By botocore, which reads such answers."""
-    parser = botocore.parsers.create_parser("smithy-rpc-v2-cbor")
-    return parser.parse_data_item(parser.get_peekable_stream_from_bytes(body))
-
-
-def cbor_dumps(value):
-    """What MiniStack answers: no more types than these."""
-    if isinstance(value, CborTag):
-        return cbor_head(6, value.tag) + cbor_dumps(value.value)
-    if isinstance(value, datetime.datetime):
-        return cbor_dumps(CborTag(1, value.timestamp()))
-    if value is None or isinstance(value, bool):
-        return cbor_head(7, {False: 20, True: 21, None: 22}[value])
-    if isinstance(value, int):
-        return cbor_head(0, value) if value >= 0 else cbor_head(1, -1 - value)
-    if isinstance(value, float):
-        return b"\xfb" + struct.pack(">d", value)
-    if isinstance(value, (list, tuple)):
-        return cbor_head(4, len(value)) + b"".join(map(cbor_dumps, value))
-    if isinstance(value, dict):
-        pairs = (cbor_dumps(str(key)) + cbor_dumps(one) for key, one in value.items())
-        return cbor_head(5, len(value)) + b"".join(pairs)
-    text = str(value).encode()
-    return cbor_head(3, len(text)) + text
-
-
-def cbor_head(major, number):
-    """A kind, and a number that is its value or its length."""
-    if number < 24:
-        return bytes([major << 5 | number])
-    size = next(size for size in (1, 2, 4, 8) if number < 1 << 8 * size)
-    return bytes([major << 5 | 23 + size.bit_length()]) + number.to_bytes(size, "big")
-
-
-class CborTag:
-    """A value of a special kind: 1 is a time."""
-
-    def __init__(self, tag, value):
-        self.tag, self.value = tag, value
+def sse_headers(headers, bucket):
+    """On AWS `aws:kms` without a key means the account's own key for S3; MiniStack has none."""
+    if headers.get("x-amz-server-side-encryption") == "aws:kms":
+        headers = {"x-amz-server-side-encryption-aws-kms-key-id": "alias/aws/s3", **headers}
+    return _sse_headers(headers, bucket)
 
 
 def pin_request_origin(address, _):
@@ -287,9 +248,6 @@ def pin_request_origin(address, _):
     _pin_request_origin(address, True)
 
 
-if importlib.util.find_spec("cbor2") is None:
-    sys.modules["cbor2"] = types.SimpleNamespace(
-        loads=cbor_loads, dumps=cbor_dumps, CBORTag=CborTag)
 app.pin_request_origin = pin_request_origin
 provisioners._ecs_task_def_create = task_definition
 provisioners._RESOURCE_HANDLERS["AWS::ECS::TaskDefinition"]["create"] = task_definition
@@ -300,5 +258,6 @@ iam_actions.extract_resource_arn = resource_arn
 iam_actions.request_tag_context = request_context
 iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
 s3._get_object = get_object
+s3._resolve_sse_write_headers = sse_headers
 app.SERVICE_HANDLERS["codepipeline"] = codepipeline
 app.main()

@@ -7,17 +7,27 @@ use crate::task_definition::{Described, tag};
 
 /// What a service runs, held against what was registered for it.
 ///
-/// `running` is the PRIMARY deployment's definition, `latest` the newest ACTIVE one of its family.
+/// `running` is the PRIMARY deployment's definition, `latest` the newest ACTIVE one of the family that
+/// would be registered; one of another family says nothing about the service, nor does one that was
+/// registered for another service. `place` is the target, as the tag of an operation has it.
 pub fn of_service(
     service: &Service,
     running: Option<&Described>,
     latest: Option<&Described>,
+    place: &str,
 ) -> Vec<String> {
     let mut drift = Vec::new();
     let Some(running) = running else {
         return drift;
     };
     let (runs, execution) = (short(&running.arn), execution_of(running));
+    let latest = latest.filter(|latest| {
+        let family = |described: &Described| described.definition.family().to_owned();
+        let target = latest
+            .tag(tag::OPERATION)
+            .and_then(|tag| tag.split_once(' '));
+        family(latest) == family(running) && target.is_none_or(|(_, target)| target == place)
+    });
     match (execution, latest) {
         (_, Some(latest)) if latest.revision > running.revision => {
             drift.push(match execution_of(latest) {
@@ -121,7 +131,8 @@ mod tests {
             deployments: vec![primary],
             ..Service::default()
         };
-        assert_eq!(of_service(&service, Some(running), Some(latest)), expected);
+        let told = of_service(&service, Some(running), Some(latest), "222222222222/…/web");
+        assert_eq!(told, expected);
     }
 
     #[test]
@@ -153,7 +164,7 @@ mod tests {
             RolloutState::InProgress,
             &["a deployment of web:7 is under way now"],
         );
-        assert_eq!(of_service(&Service::default(), None, None), [""; 0]);
+        assert_eq!(of_service(&Service::default(), None, None, ""), [""; 0]);
     }
 
     #[test]

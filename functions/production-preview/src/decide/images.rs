@@ -1,9 +1,11 @@
 //! Images before and after, by the names that people know them by.
 
 use driver::check::Checked;
+use driver::publish::Published;
 use driver::stacks::Proposal;
-use shared::preview::{ImageChange, ImageShown};
+use shared::preview::{ImageChange, ImageShown, ValueChange};
 use shared::rollout_file::images::Image;
+use shared::rollout_file::stack::StackTarget;
 use shared::task_definition::TaskDefinition;
 
 /// Images in ECR that are known by their digest only, each with the place of a target that may ask.
@@ -83,6 +85,36 @@ pub fn of_stack(
         }
     });
     each.collect()
+}
+
+/// What a parameter of `publishImage` would hold once the release serves; none when that is what it
+/// holds.
+pub fn published(
+    published: &Published,
+    wanted: Option<&TaskDefinition>,
+    stack: Option<&StackTarget>,
+    proposal: Option<&Proposal>,
+) -> Option<ValueChange> {
+    let of_definition = || {
+        let images = wanted?.images();
+        let mut each = images.iter();
+        let (_, image) = each.find(|(name, _)| *name == published.container)?;
+        Some((*image).to_owned())
+    };
+    let of_stack = || {
+        let mut names = stack?.image_parameters.iter();
+        let (_, parameter) = names.find(|(name, _)| *name == published.container)?;
+        let mut images = proposal?.images.iter();
+        let (_, image) = images.find(|(name, _)| name == parameter)?;
+        Some(image.to_string())
+    };
+    let to = of_definition().or_else(of_stack)?;
+    (published.value != to).then(|| ValueChange {
+        name: published.parameter.clone(),
+        from: Some(published.value.clone()),
+        to: Some(to),
+        hidden: false,
+    })
 }
 
 /// An image with the tag that the build called it by, or else ECR.

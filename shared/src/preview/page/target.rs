@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::rows::{CHANGE, differences, images};
+use super::rows::{CHANGE, cells, differences, images, table, value};
 use super::stack::stack;
 use super::{anchor, verdict};
 use crate::preview::words::count;
-use crate::preview::{Plan, Preview, TargetPreview};
+use crate::preview::{Plan, Preview, TargetPreview, ValueChange};
 
 const OF_A_TASK: [&str; 3] = ["What", "The service's", "The task's"];
 
@@ -26,6 +26,11 @@ pub(super) fn card(preview: &Preview, n: usize, target: &TargetPreview) -> Marku
                 p.place { (place(target)) }
             }
             (plan(preview, target))
+            @if !target.published.is_empty() {
+                (table("Parameters that are given the image once it serves", CHANGE, &html! {
+                    @for one in &target.published { (published(target, one)) }
+                }))
+            }
             @if !target.settings.is_empty() && target.plan != Plan::Unchanged {
                 dl.settings {
                     @for (what, how) in &target.settings {
@@ -36,6 +41,18 @@ pub(super) fn card(preview: &Preview, n: usize, target: &TargetPreview) -> Marku
             @if !target.after.is_empty() {
                 p.after { "Begins after " (after(preview, &target.after)) "." }
             }
+        }
+    }
+}
+
+fn published(target: &TargetPreview, one: &ValueChange) -> Markup {
+    html! {
+        tr role="row" data-target=(target.name) data-published=(one.name) {
+            (cells(
+                &html! { (one.name) },
+                &value(one.from.as_deref(), "none", false),
+                &value(one.to.as_deref(), "removed", false),
+            ))
         }
     }
 }

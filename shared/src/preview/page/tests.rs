@@ -106,6 +106,7 @@ fn everywhere(text: &str) -> Preview {
             to: image("2"),
         }],
         plan,
+        published: Vec::new(),
         settings: vec![("desired count", t())],
         alarms: vec![Alarm {
             name: t(),
