@@ -3,7 +3,7 @@
 mod history;
 
 use super::driver::{Answer, Delivery, longest};
-use super::model::{Ecs, LONGEST_LAG, OURS, THEIRS, TICK, Thing, call, family};
+use super::model::{Ecs, LONGEST_LAG, OURS, THEIRS, TICK, Thing, WAS, call, family};
 use super::*;
 use history::{Event, History, Plan, PlanKind, histories};
 use proptest::prelude::*;
@@ -143,12 +143,23 @@ impl History {
         self.stop || left || unknown && service
     }
 
+    /// Whether two deliveries may know different versions to go back to: one looked before somebody
+    /// else's version had finished, one after it. Whichever goes back first decides.
+    fn may_be_known_otherwise(&self, n: usize) -> bool {
+        let unfinished = matches!(
+            self.targets[n].kind,
+            PlanKind::Service {
+                unfinished: true,
+                ..
+            }
+        );
+        let again = |event: &Event| matches!(event, Event::Duplicate(_) | Event::Crash);
+        unfinished && self.happens.iter().any(|(_, event)| again(event))
+    }
+
     fn went_back(&self, ecs: &Ecs, file: &RolloutFile, state: &State, ending: &Ending) {
         for (n, thing) in ecs.things.iter().enumerate() {
-            let touched = match thing {
-                Thing::Service(service) => service.begun.contains(&OURS),
-                Thing::Task(task) => task.was_begun(),
-            };
+            let touched = thing.was_begun();
             for before in &file.targets[n].after {
                 if let Thing::Task(task) = &ecs.things[*before] {
                     let failed = touched && task.exit_code() != Some(0);
@@ -166,7 +177,8 @@ impl History {
                     let (runs, is) = (service.running(), service.definition);
                     let was = state.targets[n].was.clone();
                     let before = service.before.is_none_or(|before| before == is)
-                        || was == Some(arn(&family(n), is));
+                        || was == Some(arn(&family(n), is))
+                        || is == WAS && self.may_be_known_otherwise(n);
                     let all = !runs.is_empty() && runs.iter().all(|runs| *runs == is);
                     assert!(
                         before && is != OURS && all,
