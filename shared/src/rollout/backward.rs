@@ -2,9 +2,7 @@
 
 use super::seen::Seen;
 use super::watch::{Phase, Progress};
-use super::{
-    Ending, Look, Round, State, Step, Turn, actions, service, shows, stack, task, undo, waiting,
-};
+use super::{Ending, Look, Round, State, Step, Turn, actions, shows, stack, task, undo, waiting};
 use crate::rollout_file::target::Kind;
 use crate::rollout_file::{OnFailure, RolloutFile};
 
@@ -37,7 +35,7 @@ pub(super) fn backward(
     now: u64,
 ) -> Step {
     let round = Round::of(state, file, now);
-    let done = done_by_now(state, seen, file, &round);
+    let done = may_be_done(state, seen, file, &round);
     let mut looks = Vec::new();
     for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
         let Some(watch) = state.targets.get_mut(n) else {
@@ -45,9 +43,10 @@ pub(super) fn backward(
         };
         let next = !target.after.is_empty() && target.after.iter().all(|n| done.contains(n));
         let never_asked_for = watch.progress.at == 0 && watch.cause.is_none();
-        // What it waited for ended well on the way back: another delivery, which has not turned
-        // round, may begin it just now.
-        if watch.phase == Phase::Waiting && next && never_asked_for {
+        // What it waited for may have ended well since: another delivery, which has not turned
+        // round, may begin it just now. A stack it cannot, once the change set is gone.
+        let waits = watch.phase == Phase::Waiting && target.stack().is_none();
+        if waits && next && never_asked_for {
             watch.progress = Progress::begun(now);
         }
         // A delivery that was lost, or one that lives, began it.
@@ -96,14 +95,15 @@ pub(super) fn backward(
     }
 }
 
-/// The targets that have come to a good end, as far as this look shows: what comes after them can
+/// The targets that may have come to a good end, as far as this look shows: what comes after them can
 /// begin for whoever has not turned round.
-fn done_by_now(state: &State, seen: &[Seen], file: &RolloutFile, round: &Round<'_>) -> Vec<usize> {
+fn may_be_done(state: &State, seen: &[Seen], file: &RolloutFile, round: &Round<'_>) -> Vec<usize> {
     let targets = file.targets.iter().zip(seen).zip(&state.targets);
     let done = targets.enumerate().filter(|(n, ((target, seen), watch))| {
         let ended = match target.kind {
             Kind::Task(_) => task::ended_well(seen, &round.scene(*n, target)),
-            Kind::Service(_) => service::runs_alone(watch, &seen.service),
+            // To another delivery, which saw it a moment before or after, it may have served.
+            Kind::Service(_) => shows(watch, seen),
             Kind::Stack(_) => false,
         };
         watch.phase == Phase::Served || ended

@@ -140,13 +140,6 @@ pub(super) fn settled(service: &Service, primary: &Deployment) -> bool {
     primary.running == service.desired && primary.pending == 0 && others_drained
 }
 
-/// Whether the release is all that the service runs.
-pub(super) fn runs_alone(watch: &Watch, service: &Service) -> bool {
-    let primary = service.primary();
-    primary
-        .is_some_and(|primary| primary.task_definition == watch.became && settled(service, primary))
-}
-
 /// It has settled. What others wait for is proven before they begin; all else in the end.
 pub(super) fn served(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look {
     if watch.phase == Phase::Served || !scene.awaited {
