@@ -3,7 +3,7 @@
 mod history;
 
 use super::driver::{Answer, Delivery, longest};
-use super::model::{Ecs, LONGEST_LAG, OURS, THEIRS, TICK, Thing, WAS, call, family};
+use super::model::{Ecs, LONGEST_LAG, OURS, Service, THEIRS, TICK, Thing, WAS, call, family};
 use super::*;
 use history::{Event, History, Plan, PlanKind, histories};
 use proptest::prelude::*;
@@ -89,6 +89,7 @@ impl History {
             if let Thing::Service(service) = thing
                 && service.stranger.is_none()
                 && !self.may_be_left(n, state, ending)
+                && !self.is_anothers(n, service, state, ending)
             {
                 assert!(!service.running().contains(&OURS), "{n}: {}", ending.now[n]);
             }
@@ -157,6 +158,16 @@ impl History {
         unfinished && self.happens.iter().any(|(_, event)| again(event))
     }
 
+    /// Whether a delivery that knows another version to go back to may have begun the service: what
+    /// is the version before to that one has overtaken the rollout to the one that answers.
+    fn is_anothers(&self, n: usize, service: &Service, state: &State, ending: &Ending) -> bool {
+        let turn = ending.turn;
+        let overtaken = turn.kind == FailureKind::RevisionOutOfSync;
+        let before = service.before.map(|before| arn(&family(n), before));
+        overtaken && self.may_be_known_otherwise(turn.target)
+            || self.may_be_known_otherwise(n) && before.is_some() && before != state.targets[n].was
+    }
+
     fn went_back(&self, ecs: &Ecs, file: &RolloutFile, state: &State, ending: &Ending) {
         for (n, thing) in ecs.things.iter().enumerate() {
             let touched = thing.was_begun();
@@ -172,7 +183,9 @@ impl History {
             let told = &ending.now[n];
             match thing {
                 Thing::Task(task) => assert!(!task.runs(), "{n} runs on: {told}"),
-                Thing::Service(service) if service.stranger.is_some() => {}
+                Thing::Service(service)
+                    if service.stranger.is_some()
+                        || self.is_anothers(n, service, state, ending) => {}
                 Thing::Service(service) => {
                     let (runs, is) = (service.running(), service.definition);
                     let was = state.targets[n].was.clone();
