@@ -237,3 +237,25 @@ fn nothing_more_begins_beside_what_an_earlier_delivery_may_have_brought_back() {
         "{step:?}"
     );
 }
+
+#[test]
+fn what_is_refused_later_on_may_have_been_begun_by_one_that_had_less_to_ask_for() {
+    // Whoever registered the revision itself need not look whether it was deployed.
+    let targets = json!([
+        {"task": "migrate", "like": "web", "cluster": "test"},
+        {"service": "web", "cluster": "test", "after": "migrate"},
+    ]);
+    let before = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
+    let mut rollout = Rollout::of(targets, json!({}));
+    rollout.state.targets[0].phase = Phase::Served;
+    let refusal = Failure::new(PermissionError, "may not list tasks");
+    rollout.carried(1, Carried::Refused(refusal), 60);
+    let both = [Seen::default(), before];
+    let step = rollout.step(&both, 89);
+    assert!(matches!(step, Step::Wait { .. }), "{step:?}");
+    let step = rollout.step(&both, 90);
+    assert!(
+        matches!(&step, Step::Failed(ending) if ending.now[1].starts_with("as before")),
+        "{step:?}"
+    );
+}
