@@ -158,14 +158,19 @@ impl History {
         unfinished && self.happens.iter().any(|(_, event)| again(event))
     }
 
-    /// Whether a delivery that knows another version to go back to may have begun the service: what
-    /// is the version before to that one has overtaken the rollout to the one that answers.
+    /// Whether a delivery that may know better began the service. To one that knows another version
+    /// to go back to, what has overtaken the rollout for the one that answers is the version before.
+    /// And one that is delivered while another one goes back has deadlines of its own, and may begin
+    /// a service in the very moment in which the other one answers.
     fn is_anothers(&self, n: usize, service: &Service, state: &State, ending: &Ending) -> bool {
         let turn = ending.turn;
         let overtaken = turn.kind == FailureKind::RevisionOutOfSync;
         let before = service.before.map(|before| arn(&family(n), before));
+        let since = |at: u16| START + u64::from(at) * TICK >= turn.since;
+        let later = |(at, event): &(u16, Event)| matches!(event, Event::Duplicate(_)) && since(*at);
         overtaken && self.may_be_known_otherwise(turn.target)
             || self.may_be_known_otherwise(n) && before.is_some() && before != state.targets[n].was
+            || service.begun_at.is_some_and(|at| at >= turn.since) && self.happens.iter().any(later)
     }
 
     fn went_back(&self, ecs: &Ecs, file: &RolloutFile, state: &State, ending: &Ending) {
