@@ -166,11 +166,11 @@ impl History {
         let turn = ending.turn;
         let overtaken = turn.kind == FailureKind::RevisionOutOfSync;
         let before = service.before.map(|before| arn(&family(n), before));
-        let since = |at: u16| START + u64::from(at) * TICK >= turn.since;
+        let since = |at: u16| START + u64::from(at) * TICK > turn.since;
         let later = |(at, event): &(u16, Event)| matches!(event, Event::Duplicate(_)) && since(*at);
         overtaken && self.may_be_known_otherwise(turn.target)
             || self.may_be_known_otherwise(n) && before.is_some() && before != state.targets[n].was
-            || service.begun_at.is_some_and(|at| at >= turn.since) && self.happens.iter().any(later)
+            || service.begun_at.is_some_and(|at| at > turn.since) && self.happens.iter().any(later)
     }
 
     fn went_back(&self, ecs: &Ecs, file: &RolloutFile, state: &State, ending: &Ending) {
