@@ -352,11 +352,13 @@ impl State {
                     target: n,
                     kind: failure.kind,
                 };
-                let untouched = watch.phase == Phase::Waiting && watch.progress.at == 0;
+                let first = file.targets.get(n).is_some_and(|one| one.after.is_empty());
+                let waited = (first && watch.phase == Phase::Waiting).then_some(watch.progress);
                 backward::turn_round(self, file, turn);
-                // What this delivery may not do, no other one did.
-                if let Some(watch) = self.targets.get_mut(n).filter(|_| untouched) {
-                    watch.progress = Progress::default();
+                // What this delivery may not do from the first second on, no other one did. What came
+                // later, one that had less to ask for may have begun.
+                if let (Some(watch), Some(progress)) = (self.targets.get_mut(n), waited) {
+                    watch.progress = progress;
                 }
             }
             Carried::GoingBack(arn) => {

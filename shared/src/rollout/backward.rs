@@ -20,7 +20,7 @@ pub(super) fn turn_round(state: &mut State, file: &RolloutFile, turn: Turn) {
             Phase::Served if target.task().is_some() => Phase::Served,
             _ => Phase::Back { asked: false },
         };
-        if by_another && watch.phase == Phase::Waiting {
+        if by_another {
             watch.progress = Progress::begun(turn.since);
         }
     }
@@ -35,12 +35,21 @@ pub(super) fn backward(
     now: u64,
 ) -> Step {
     let round = Round::of(state, file, now);
+    let done = may_be_done(state, seen, file, &round);
     let mut looks = Vec::new();
     for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
         let Some(watch) = state.targets.get_mut(n) else {
             continue;
         };
-        // A delivery that was lost began it.
+        let next = !target.after.is_empty() && target.after.iter().all(|n| done.contains(n));
+        let never_asked_for = watch.progress.at == 0 && watch.cause.is_none();
+        // What it waited for may have ended well since: another delivery, which has not turned
+        // round, may begin it just now. A stack it cannot, once the change set is gone.
+        let waits = watch.phase == Phase::Waiting && target.stack().is_none();
+        if waits && next && never_asked_for {
+            watch.progress = Progress::begun(now);
+        }
+        // A delivery that was lost, or one that lives, began it.
         let scene = round.scene(n, target);
         let began = match target.kind {
             Kind::Service(_) => shows(watch, seen),
@@ -49,6 +58,8 @@ pub(super) fn backward(
         };
         if watch.phase == Phase::Waiting && began {
             watch.phase = Phase::Back { asked: false };
+            // It may have done so just now, and the next look may be older than this one.
+            watch.progress = Progress::begun(now);
         }
         let stop = file.on_failure == OnFailure::Stop;
         let unseen = seen.blind.is_some() && seen.service.status.is_empty();
@@ -82,4 +93,20 @@ pub(super) fn backward(
         Some(now) => Step::Failed(Ending { turn, now }),
         None => waiting(file, &looks),
     }
+}
+
+/// The targets that may have come to a good end, as far as this look shows: what comes after them can
+/// begin for whoever has not turned round.
+fn may_be_done(state: &State, seen: &[Seen], file: &RolloutFile, round: &Round<'_>) -> Vec<usize> {
+    let targets = file.targets.iter().zip(seen).zip(&state.targets);
+    let done = targets.enumerate().filter(|(n, ((target, seen), watch))| {
+        let ended = match target.kind {
+            Kind::Task(_) => task::ended_well(seen, &round.scene(*n, target)),
+            // To another delivery, which saw it a moment before or after, it may have served.
+            Kind::Service(_) => shows(watch, seen),
+            Kind::Stack(_) => false,
+        };
+        watch.phase == Phase::Served || ended
+    });
+    done.map(|(n, _)| n).collect()
 }

@@ -3,7 +3,7 @@
 
 use super::proof::{self, Proof, Verdict};
 use super::seen::{Blind, Seen};
-use super::watch::{Phase, Watch};
+use super::watch::{Phase, Progress, Watch};
 use super::{
     Action, Look, Round, Scene, State, Step, Turn, actions, service, shows, stack, task, undo,
     waiting, waits_for,
@@ -38,6 +38,9 @@ pub(super) fn forward(
         let look = match (&target.kind, watch.phase) {
             (Kind::Service(_), Phase::Waiting) if shows(watch, seen) => {
                 watch.phase = Phase::Forward;
+                // Another delivery may have begun it just now, long after this one asked for it: the
+                // next look may be older than this one.
+                watch.progress = Progress::begun(now);
                 service::forward(watch, seen, &scene)
             }
             (Kind::Stack(_), Phase::Waiting) if stack::shows(seen, &scene.token) => {
@@ -93,6 +96,12 @@ fn begin_what_may(
     now: u64,
 ) -> Result<(), Turn> {
     let round = Round::of(state, file, now);
+    // What an earlier delivery of the job began may have been brought back by it: nothing more begins
+    // before that shows.
+    let mut sights = file.targets.iter().zip(seen).zip(&state.targets);
+    let unclear = sights.any(|((target, seen), watch)| {
+        target.is_service() && watch.phase == Phase::Forward && !shows(watch, seen)
+    });
     let served: Vec<bool> = looks.iter().map(|look| *look == Look::Served).collect();
     for (n, (target, seen)) in file.targets.iter().zip(seen).enumerate() {
         let done = |before: &usize| served.get(*before).copied().unwrap_or_default();
@@ -130,6 +139,8 @@ fn begin_what_may(
         if let Some(look) = looks.get_mut(n) {
             *look = if may_show {
                 Look::Wait("it may have been begun, and not show yet".into(), 1)
+            } else if unclear && !target.after.is_empty() {
+                Look::Wait("waits for what was begun beside it to show".into(), 1)
             } else {
                 Look::Do(Action::Begin)
             };

@@ -58,6 +58,14 @@ pub(super) fn forward(watch: &mut Watch, seen: &Seen, scene: &Scene<'_>) -> Look
     )
 }
 
+/// Whether it is seen to have ended with exit code 0.
+pub(super) fn ended_well(seen: &Seen, scene: &Scene<'_>) -> bool {
+    let task = seen.task.iter().flatten().next();
+    let stopped = task.filter(|task| task.last_status == "STOPPED");
+    let container = stopped.and_then(|task| counts(task, scene));
+    container.is_some_and(|container| container.exit_code == Some(0))
+}
+
 fn ended(watch: &mut Watch, seen: &Seen, task: &Task, scene: &Scene<'_>) -> Look {
     let container = counts(task, scene);
     if container.is_some_and(|container| container.exit_code == Some(0)) {

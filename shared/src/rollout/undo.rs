@@ -34,12 +34,10 @@ pub(super) fn back(watch: &Watch, seen: &Seen, scene: &Scene<'_>, since: u64) ->
     if service.strategy.shifts_traffic() && seen.recent.is_none() && seen.blind.is_none() {
         return Look::Do(Action::ReadRecent);
     }
-    let mut recent = seen.recent.iter().flatten();
-    let listed = recent.any(|deployment| deployment.task_definition == watch.became);
     // What was changed since the attempt began is no description from before.
     let newer = primary.changed >= scene.started;
     // Asked or not, what does not show it yet says nothing about how it went back.
-    if !shows && !listed && !newer && watch.progress.may_be_unseen(scene.now) {
+    if !shows && !newer && !is_recorded(&back, seen) && watch.progress.may_be_unseen(scene.now) {
         return back.wait("what was begun may not show yet");
     }
     // What was asked for when ECS was busy otherwise is asked for again.
@@ -58,6 +56,15 @@ pub(super) fn back(watch: &Watch, seen: &Seen, scene: &Scene<'_>, since: u64) ->
         && primary.state == RolloutState::Failed
         && scene.now < since + BREAKER_SECONDS.min(minutes(scene.file.rollback_minutes) / 2);
     back.rolling(ecs_turns, again)
+}
+
+/// Whether ECS's record has ours, and what is PRIMARY came after it. The description may be older
+/// than the record: then what is PRIMARY in it may be what was there before ours.
+fn is_recorded(back: &Back<'_>, seen: &Seen) -> bool {
+    let recent = || seen.recent.iter().flatten().map(|one| &one.task_definition);
+    let primary = &back.primary.task_definition;
+    let followed = recent().next() == Some(primary) || back.watch.was.as_ref() == Some(primary);
+    followed && recent().any(|one| *one == back.watch.became)
 }
 
 /// One look at a target that cannot be seen. Silence may end until rollbackMinutes are over; a

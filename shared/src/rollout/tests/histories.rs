@@ -3,7 +3,7 @@
 mod history;
 
 use super::driver::{Answer, Delivery, longest};
-use super::model::{Ecs, LONGEST_LAG, OURS, THEIRS, TICK, Thing, call, family};
+use super::model::{Ecs, LONGEST_LAG, OURS, Service, THEIRS, TICK, Thing, WAS, call, family};
 use super::*;
 use history::{Event, History, Plan, PlanKind, histories};
 use proptest::prelude::*;
@@ -89,6 +89,7 @@ impl History {
             if let Thing::Service(service) = thing
                 && service.stranger.is_none()
                 && !self.may_be_left(n, state, ending)
+                && !self.is_anothers(n, service, state, ending)
             {
                 assert!(!service.running().contains(&OURS), "{n}: {}", ending.now[n]);
             }
@@ -143,12 +144,38 @@ impl History {
         self.stop || left || unknown && service
     }
 
+    /// Whether two deliveries may know different versions to go back to: one looked before somebody
+    /// else's version had finished, one after it. Whichever goes back first decides.
+    fn may_be_known_otherwise(&self, n: usize) -> bool {
+        let unfinished = matches!(
+            self.targets[n].kind,
+            PlanKind::Service {
+                unfinished: true,
+                ..
+            }
+        );
+        let again = |event: &Event| matches!(event, Event::Duplicate(_) | Event::Crash);
+        unfinished && self.happens.iter().any(|(_, event)| again(event))
+    }
+
+    /// Whether a delivery that may know better began the service. To one that knows another version
+    /// to go back to, what has overtaken the rollout for the one that answers is the version before.
+    /// And one that is delivered while another one goes back has deadlines of its own, and may begin
+    /// a service in the very moment in which the other one answers.
+    fn is_anothers(&self, n: usize, service: &Service, state: &State, ending: &Ending) -> bool {
+        let turn = ending.turn;
+        let overtaken = turn.kind == FailureKind::RevisionOutOfSync;
+        let before = service.before.map(|before| arn(&family(n), before));
+        let since = |at: u16| START + u64::from(at) * TICK > turn.since;
+        let later = |(at, event): &(u16, Event)| matches!(event, Event::Duplicate(_)) && since(*at);
+        overtaken && self.may_be_known_otherwise(turn.target)
+            || self.may_be_known_otherwise(n) && before.is_some() && before != state.targets[n].was
+            || service.begun_at.is_some_and(|at| at > turn.since) && self.happens.iter().any(later)
+    }
+
     fn went_back(&self, ecs: &Ecs, file: &RolloutFile, state: &State, ending: &Ending) {
         for (n, thing) in ecs.things.iter().enumerate() {
-            let touched = match thing {
-                Thing::Service(service) => service.begun.contains(&OURS),
-                Thing::Task(task) => task.was_begun(),
-            };
+            let touched = thing.was_begun();
             for before in &file.targets[n].after {
                 if let Thing::Task(task) = &ecs.things[*before] {
                     let failed = touched && task.exit_code() != Some(0);
@@ -161,12 +188,15 @@ impl History {
             let told = &ending.now[n];
             match thing {
                 Thing::Task(task) => assert!(!task.runs(), "{n} runs on: {told}"),
-                Thing::Service(service) if service.stranger.is_some() => {}
+                Thing::Service(service)
+                    if service.stranger.is_some()
+                        || self.is_anothers(n, service, state, ending) => {}
                 Thing::Service(service) => {
                     let (runs, is) = (service.running(), service.definition);
                     let was = state.targets[n].was.clone();
                     let before = service.before.is_none_or(|before| before == is)
-                        || was == Some(arn(&family(n), is));
+                        || was == Some(arn(&family(n), is))
+                        || is == WAS && self.may_be_known_otherwise(n);
                     let all = !runs.is_empty() && runs.iter().all(|runs| *runs == is);
                     assert!(
                         before && is != OURS && all,

@@ -61,6 +61,16 @@ pub(super) enum Thing {
     Task(OneOff),
 }
 
+impl Thing {
+    /// Whether our release was begun, by any delivery.
+    pub(super) fn was_begun(&self) -> bool {
+        match self {
+            Self::Service(service) => service.begun.contains(&OURS),
+            Self::Task(task) => task.was_begun(),
+        }
+    }
+}
+
 /// The truth, its recent past, and how calls go.
 #[derive(Debug, Clone)]
 pub(super) struct Ecs {
@@ -235,9 +245,17 @@ impl Ecs {
         }
     }
 
-    /// What was refused once for a target stays refused: a policy says so.
-    fn write<T>(&mut self, n: usize, carry_out: impl FnOnce(&mut Self) -> T) -> Result<T, Fault> {
-        if self.refused.contains(&n) {
+    /// What was refused once for a target stays refused: a policy says so. The policy that let one
+    /// delivery begin it lets the others: a refusal ends a rollout at once, so that a wrong policy is
+    /// told in seconds, and nothing waits for what another delivery was allowed to do.
+    fn write<T>(
+        &mut self,
+        n: usize,
+        begins: bool,
+        carry_out: impl FnOnce(&mut Self) -> T,
+    ) -> Result<T, Fault> {
+        let allowed = begins && self.things[n].was_begun();
+        if self.refused.contains(&n) && !allowed {
             return Err(Fault::Refused);
         }
         if self.blind(n, call::WRITE).is_some() {
@@ -245,6 +263,7 @@ impl Ecs {
         }
         match self.fault(1) {
             None => Ok(carry_out(self)),
+            Some(Fault::Refused) if allowed => Ok(carry_out(self)),
             Some(fault) => {
                 if fault == Fault::Unanswered(true) {
                     carry_out(self);
@@ -259,7 +278,7 @@ impl Ecs {
 
     /// `UpdateService`: the PRIMARY deployment's id.
     pub(super) fn update(&mut self, n: usize, revision: u32) -> Result<String, Fault> {
-        self.write(n, |ecs| {
+        self.write(n, revision == OURS, |ecs| {
             let now = ecs.now;
             ecs.service(n).unwrap().update(revision, now)
         })
@@ -267,12 +286,14 @@ impl Ecs {
 
     /// `StopServiceDeployment` with ROLLBACK: whether there was anything to stop.
     pub(super) fn stop_and_roll_back(&mut self, n: usize, id: &str) -> Result<bool, Fault> {
-        self.write(n, |ecs| ecs.service(n).unwrap().stop(id, "STOP_REQUESTED"))
+        self.write(n, false, |ecs| {
+            ecs.service(n).unwrap().stop(id, "STOP_REQUESTED")
+        })
     }
 
     /// `RunTask` with a client token: the same task for the same token.
     pub(super) fn run(&mut self, n: usize) -> Result<String, Fault> {
-        self.write(n, |ecs| {
+        self.write(n, true, |ecs| {
             let now = ecs.now;
             ecs.one_off(n).unwrap().run(now);
             "1".into()
@@ -280,7 +301,7 @@ impl Ecs {
     }
 
     pub(super) fn stop_task(&mut self, n: usize) -> Result<(), Fault> {
-        self.write(n, |ecs| {
+        self.write(n, false, |ecs| {
             let now = ecs.now;
             ecs.one_off(n).unwrap().stop(now);
         })

@@ -1,5 +1,7 @@
 //! Histories that once ended wrongly, each by its name.
 
+mod deliveries;
+
 use super::super::seen::{Recent, ServiceDeployment, Status};
 use super::*;
 use crate::error::FailureKind::{JobFailed, PermissionError};
@@ -35,22 +37,6 @@ fn a_version_that_never_finished_is_no_strangers_while_ours_does_not_show() {
         deployment(false, WAS, 2, "COMPLETED"),
     ]);
     Is::Wait("does not show yet").check(&Rollout::begun(json!({})).look(&sight, 29));
-}
-
-#[test]
-fn what_another_delivery_began_may_not_show_either() {
-    // A duplicate saw our deployment and watches it; the next look is older.
-    let mut rollout = Rollout::begun(json!({}));
-    rollout.state.targets[0].progress = Progress::default();
-    let older = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
-    Is::Wait("does not show yet").check(&rollout.look(&older, 10));
-    // Or the list of deployments is.
-    let mut rollout = Rollout::begun(json!({}));
-    rollout.state.targets[0].progress = Progress::default();
-    let mut sight = seen(vec![deployment(true, OURS, 0, "IN_PROGRESS")]);
-    sight.service.strategy.name = "BLUE_GREEN".into();
-    sight.recent = Some(Vec::new());
-    Is::Wait("does not show yet").check(&rollout.look(&sight, 10));
 }
 
 #[test]
@@ -251,67 +237,6 @@ fn what_was_asked_for_in_the_first_second_stays_asked_for_in_the_token() {
 }
 
 #[test]
-fn a_task_that_a_lost_delivery_started_is_looked_for_and_stopped() {
-    let targets = json!([
-        {"service": "web", "cluster": "test"}, {"task": "migrate", "like": "web", "cluster": "test"},
-    ]);
-    let before = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
-    for unanswered in [false, true] {
-        let mut rollout = Rollout::of(targets.clone(), json!({}));
-        if unanswered {
-            rollout.carried(1, Carried::Unanswered, 0);
-        }
-        rollout.carried(
-            0,
-            Carried::Refused(Failure::new(PermissionError, "not allowed")),
-            1,
-        );
-        let mut task = Seen::default();
-        let step = rollout.step(&[before.clone(), task.clone()], 60);
-        assert_eq!(step, Step::Do(vec![(1, Action::ReadTask)]));
-        let mut none = Rollout {
-            state: rollout.state.clone(),
-            file: rollout.file.clone(),
-        };
-        task.task = Some(None);
-        let step = none.step(&[before.clone(), task.clone()], 60);
-        assert!(matches!(step, Step::Failed(ending) if ending.now[1] == "not started"));
-        task.task = Some(Some(Task {
-            arn: "arn:aws:ecs:ap-southeast-2:333333333333:task/test/0123".into(),
-            last_status: "RUNNING".into(),
-            ..Default::default()
-        }));
-        let step = rollout.step(&[before.clone(), task.clone()], 60);
-        assert!(matches!(step, Step::Wait { .. }), "{step:?}");
-        assert_eq!(rollout.state.targets[1].deployment, "0123");
-        let step = rollout.step(&[before.clone(), task], 31 * 60);
-        assert_eq!(step, Step::Do(vec![(1, Action::StopTask)]));
-    }
-}
-
-#[test]
-fn what_could_begin_is_not_called_untouched_before_it_would_show() {
-    let targets = json!([
-        {"task": "migrate", "like": "web", "cluster": "test"},
-        {"service": "web", "cluster": "test", "after": "migrate"},
-        {"service": "api", "cluster": "test", "after": "web"},
-    ]);
-    let before = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
-    let ours = seen(vec![deployment(true, OURS, 0, "IN_PROGRESS")]);
-    let mut rollout = Rollout::of(targets, json!({}));
-    rollout.state.targets[0].phase = Phase::Served;
-    // Too late for this delivery; an earlier one began it a moment ago.
-    let late = 120 * 60;
-    let step = rollout.step(&[Seen::default(), before.clone(), before.clone()], late);
-    assert!(
-        matches!(&step, Step::Wait { text, .. } if text.starts_with("web:")),
-        "{step:?}"
-    );
-    let step = rollout.step(&[Seen::default(), ours, before], late + 15);
-    assert_eq!(step, Step::Do(vec![(1, Action::GoBack(WAS.into()))]));
-}
-
-#[test]
 fn a_service_without_an_answer_is_begun_again_once_it_would_show() {
     let before = seen(vec![deployment(true, WAS, 2, "COMPLETED")]);
     let mut rollout = Rollout::of(json!([{"service": "web", "cluster": "test"}]), json!({}));
@@ -367,6 +292,34 @@ fn a_description_from_before_the_beginning_is_no_way_back_that_ended() {
         rollout.carried(0, Carried::GoingBack(WAS.into()), 5);
         Is::Wait("may not show yet").check(&rollout.look(&older, 10));
         Is::Failed(JobFailed, "x", "web:7").check(&rollout.look(&older, 30));
+    }
+}
+
+#[test]
+fn a_description_older_than_the_record_shows_no_stranger() {
+    // What was left unfinished before ours is PRIMARY in it.
+    let older = || {
+        vec![
+            deployment(true, THEIRS, 0, "IN_PROGRESS"),
+            deployment(false, WAS, 2, "COMPLETED"),
+        ]
+    };
+    let record = [(OURS, Status::RollbackSuccessful)];
+    let mut rollout = Rollout::begun(json!({}));
+    rollout.carried(0, Carried::Refused(Failure::new(JobFailed, "x")), 1);
+    Is::Wait("may not show yet").check(&rollout.look(&blue_green(older(), &record), 15));
+    let back = vec![deployment(true, WAS, 2, "COMPLETED")];
+    Is::Failed(JobFailed, "x", "web:7").check(&rollout.look(&blue_green(back, &record), 20));
+    // Once it is no old one, or when the record has them last, somebody else it is.
+    let newest = [
+        (THEIRS, Status::InProgress),
+        (OURS, Status::RollbackSuccessful),
+    ];
+    for (record, after) in [(&record[..], 30), (&newest[..], 15)] {
+        let mut rollout = Rollout::begun(json!({}));
+        rollout.carried(0, Carried::Refused(Failure::new(JobFailed, "x")), 1);
+        Is::Failed(JobFailed, "x", "somebody else deployed web:9")
+            .check(&rollout.look(&blue_green(older(), record), after));
     }
 }
 

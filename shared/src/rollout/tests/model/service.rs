@@ -43,6 +43,8 @@ pub(in super::super) struct Service {
     pub(in super::super) stranger: Option<u64>,
     /// What ECS would have gone back to when our release was begun.
     pub(in super::super) before: Option<u32>,
+    /// When our release was begun.
+    pub(in super::super) begun_at: Option<u64>,
     /// Whether our release ran in all tasks, at some time.
     pub(in super::super) was_served: bool,
     /// Whether our revision was registered.
@@ -102,6 +104,7 @@ impl Service {
             begun: Vec::new(),
             stranger: None,
             before: None,
+            begun_at: None,
             was_served: false,
             registered: false,
             sets: vec![Set {
@@ -137,6 +140,7 @@ impl Service {
             self.begun.push(revision);
             if revision == OURS {
                 self.before = Some(self.finished);
+                self.begun_at = Some(now);
             }
             self.ids += 1;
             if !matches!(
