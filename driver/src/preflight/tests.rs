@@ -101,7 +101,10 @@ fn the_simulator_is_asked_once_per_role_and_action() {
     let of = |verdict: Verdict| {
         let each = rights.questions.iter().flat_map(|question| {
             let decisions = question.resources().into_iter();
-            let decisions = decisions.map(|resource| Decision { resource, verdict });
+            let decisions = decisions.map(|resource| Decision {
+                resource,
+                ruling: verdict.into(),
+            });
             question.findings(&Some(decisions.collect()))
         });
         each.collect::<Vec<_>>()
