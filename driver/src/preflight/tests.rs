@@ -191,6 +191,32 @@ fn what_runs_already_is_not_told_again_though_it_is_out_of_sight() {
 }
 
 #[test]
+fn an_image_that_runs_and_was_not_handed_in_may_come_from_a_cache() {
+    let cached = "333333333333.dkr.ecr.us-east-1.amazonaws.com/docker-hub/agent:1";
+    let mut body = body();
+    body["containerDefinitions"][0]["image"] = cached.into();
+    let image = shared::rollout_file::images::Image::parse(cached).unwrap();
+    let told = |running: Option<&Value>, handed_in: bool| {
+        let mut wanted = target(0, "us-east-1", &body, running);
+        wanted.handed_in = handed_in.then(|| image.clone()).into_iter().collect();
+        let of_it = |needed: &&Needed| needed.what().contains(cached);
+        let needed = wanted.needs.iter().find(of_it).unwrap().clone();
+        told(&[wanted], 0, &needed, &Answer::There(false)).unwrap()
+    };
+    let unsure = told(Some(&body), false);
+    assert!(
+        matches!(&unsure, Finding::NotProvable(text) if text.contains("pull-through cache")),
+        "{unsure:?}"
+    );
+    for refused in [told(Some(&body), true), told(None, false)] {
+        assert!(
+            matches!(&refused, Finding::Refused(text) if text.contains("does not exist")),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_answered_in_the_same_way_is_told_together() {
     let why = |operation| Unanswered {
         operation,

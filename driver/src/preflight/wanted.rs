@@ -3,8 +3,9 @@
 use shared::names::{Account, Region};
 use shared::preflight::limits;
 use shared::preflight::needs::{self, Need, Needed};
-use shared::preflight::verdict;
+use shared::preflight::verdict::{self, Excuse};
 use shared::preview::Finding;
+use shared::rollout_file::images::Image;
 use shared::task_definition::TaskDefinition;
 
 use crate::Work;
@@ -25,6 +26,8 @@ pub(super) struct Wanted {
     pub(super) needs: Vec<Needed>,
     /// What the tasks that run need as well; none for a stack.
     running: Vec<Needed>,
+    /// Images of the release, as they would be released.
+    pub(super) handed_in: Vec<Image>,
     /// The service that the roles are passed to.
     pub(super) service: &'static str,
     /// Whether its tasks have to fit Fargate.
@@ -56,6 +59,22 @@ impl Wanted {
         })
     }
 
+    /// Whether tasks that run have it.
+    fn runs(&self, need: &Need) -> bool {
+        self.running.iter().any(|running| running.need == *need)
+    }
+
+    /// What may explain that it is not there.
+    pub(super) fn excuse(&self, need: &Need) -> Excuse {
+        let handed_in = match need {
+            Need::Image(image) => self.handed_in.contains(image),
+            _ => false,
+        };
+        Excuse {
+            runs: self.runs(need) && !handed_in,
+        }
+    }
+
     pub(super) fn tasks(
         n: usize,
         (account, region): (Account, Region),
@@ -68,6 +87,7 @@ impl Wanted {
             n,
             needs: of(definition),
             running: running.map(of).unwrap_or_default(),
+            handed_in: Vec::new(),
             service: TASKS,
             fargate: limits::on_fargate(definition),
             limits,
@@ -127,6 +147,7 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
             n,
             needs: role.into_iter().chain(images).collect(),
             running: Vec::new(),
+            handed_in: Vec::new(),
             service: STACKS,
             fargate: false,
             limits: planned
@@ -137,6 +158,10 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
             account,
             region,
         });
+    }
+    for wanted in &mut all {
+        let made = checked.images.iter().map(|(_, made)| made.clone());
+        wanted.handed_in = made.collect();
     }
     all.sort_by_key(|wanted| wanted.n);
     all
@@ -150,12 +175,8 @@ pub(super) fn findings(wanted: &Wanted) -> Vec<Finding> {
     }
     for needed in &wanted.needs {
         // Tasks that run show of what they have that it is there.
-        let shown = wanted
-            .running
-            .iter()
-            .any(|running| running.need == needed.need);
         if let Some(why) = needed.need.unseen(&wanted.account, &wanted.region)
-            && !shown
+            && !wanted.runs(&needed.need)
         {
             findings.push(verdict::unseen(needed, &why));
         }

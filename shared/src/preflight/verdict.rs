@@ -5,6 +5,13 @@ use super::needs::{Need, Needed};
 use crate::names::Arn;
 use crate::preview::Finding;
 
+/// What may explain that something is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excuse {
+    /// Whether tasks that run have it already, and the release did not hand it in.
+    pub runs: bool,
+}
+
 /// A role that tasks or CloudFormation are handed: `found` is the ARN of the role of this name.
 pub fn role(needed: &Needed, found: Option<&str>) -> Option<Finding> {
     let Need::Role { id } = &needed.need else {
@@ -36,12 +43,22 @@ pub fn secret(needed: &Needed, found: Found) -> Option<Finding> {
 }
 
 /// A parameter, a log group or an image.
-pub fn thing(needed: &Needed, there: bool) -> Option<Finding> {
+pub fn thing(needed: &Needed, there: bool, excuse: &Excuse) -> Option<Finding> {
     let fix = match &needed.need {
         Need::Parameter { .. } => "create it, or correct its name",
         Need::LogGroup { create: true, .. } => return None,
         Need::LogGroup { .. } => {
             "create it, or write \"awslogs-create-group\": \"true\" into the log's options"
+        }
+        Need::Image(_) if excuse.runs => {
+            return (!there).then(|| {
+                Finding::NotProvable(format!(
+                    "{} is not in its repository now, and runs already: a pull-through cache gets \
+                     it again when a task starts. If there is none, a lifecycle rule may have \
+                     removed it: push it again",
+                    needed.what()
+                ))
+            });
         }
         Need::Image(_) => {
             "push it again, and see to it that the repository's lifecycle rules spare what is \
@@ -156,14 +173,16 @@ pub(super) mod tests {
         if let Need::LogGroup { create, .. } = &mut open.need {
             *create = false;
         }
+        let (none, runs) = (Excuse::default(), Excuse { runs: true });
         let findings = [
             role(&all[0], None),
             role(&all[0], Some("arn:aws:iam::333333333333:role/app/web")),
             secret(&all[1], Found::Missing),
             secret(&all[1], Found::Deleted),
-            thing(&all[2], false),
-            thing(&open, false),
-            thing(&all[4], false),
+            thing(&all[2], false, &runs),
+            thing(&open, false, &none),
+            thing(&all[4], false, &none),
+            thing(&all[4], false, &runs),
             Some(unseen(&all[5], "it is in S3")),
             Some(unanswered(
                 &["a", "b", "c", "d", "e"].map(str::to_owned),
@@ -178,10 +197,11 @@ pub(super) mod tests {
         let well = [
             role(&all[0], Some("arn:aws:iam::333333333333:role/web")),
             secret(&all[1], Found::There),
-            thing(&all[2], true),
-            thing(&all[3], false),
+            thing(&all[2], true, &none),
+            thing(&all[3], false, &none),
+            thing(&all[4], true, &runs),
             no_execution_role(&all[3..5], false),
         ];
-        assert_eq!(well, [const { None }; 5]);
+        assert_eq!(well, [const { None }; 6]);
     }
 }
