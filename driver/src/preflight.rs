@@ -86,8 +86,8 @@ fn told(all: &[Wanted], n: usize, needed: &Needed, answer: &Answer) -> Option<Fi
     let wanted = all.iter().find(|wanted| wanted.n == n)?;
     let excuse = wanted.excuse(&needed.need);
     match answer {
-        Answer::Role(found) => verdict::role(needed, found.as_deref()),
-        Answer::Secret(found) => verdict::secret(needed, *found),
+        Answer::Role(found) => verdict::role(needed, found.as_deref(), &excuse),
+        Answer::Secret(found) => verdict::secret(needed, *found, &excuse),
         Answer::There(there) => verdict::thing(needed, *there, &excuse),
         Answer::NotAsked => None,
     }

@@ -217,6 +217,46 @@ fn an_image_that_runs_and_was_not_handed_in_may_come_from_a_cache() {
 }
 
 #[test]
+fn what_a_stack_that_goes_before_may_make_is_not_refused() {
+    let file = shared::rollout_file::RolloutFile::from_value(&json!({
+    "region": "us-east-1", "targets": [
+        {"stack": "shop-data"},
+        {"task": "migrate", "like": "web", "cluster": "shop", "after": "shop-data"},
+        {"service": "web", "cluster": "shop", "after": "migrate"},
+        {"service": "api", "cluster": "shop"},
+    ]}))
+    .unwrap();
+    let before = |n| wanted::stacks_before(&file, n);
+    assert_eq!(before(2), ["shop-data"]);
+    assert_eq!([before(0), before(3)], [const { Vec::<String>::new() }; 2]);
+    let told = |n: usize, missing: Answer| {
+        let mut wanted = target(n, "us-east-1", &body(), None);
+        wanted.before = before(n);
+        let of_it = |needed: &&Needed| match missing {
+            Answer::Role(_) => needed.what().starts_with("role"),
+            Answer::Secret(_) => needed.what().starts_with("secret"),
+            _ => needed.what().starts_with("parameter"),
+        };
+        let needed = wanted.needs.iter().find(of_it).unwrap().clone();
+        told(&[wanted], n, &needed, &missing).unwrap()
+    };
+    let missing = [
+        Answer::Role(None),
+        Answer::Secret(shared::preflight::access::Found::Missing),
+        Answer::There(false),
+    ];
+    for missing in missing {
+        let unsure = told(2, missing.clone());
+        assert!(
+            matches!(&unsure, Finding::NotProvable(text) if text.contains("stack shop-data, which")),
+            "{unsure:?}"
+        );
+        let refused = told(3, missing);
+        assert!(matches!(refused, Finding::Refused(_)), "{refused:?}");
+    }
+}
+
+#[test]
 fn what_is_not_answered_in_the_same_way_is_told_together() {
     let why = |operation| Unanswered {
         operation,

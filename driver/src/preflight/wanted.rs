@@ -5,6 +5,7 @@ use shared::preflight::limits;
 use shared::preflight::needs::{self, Need, Needed};
 use shared::preflight::verdict::{self, Excuse};
 use shared::preview::Finding;
+use shared::rollout_file::RolloutFile;
 use shared::rollout_file::images::Image;
 use shared::task_definition::TaskDefinition;
 
@@ -28,6 +29,8 @@ pub(super) struct Wanted {
     running: Vec<Needed>,
     /// Images of the release, as they would be released.
     pub(super) handed_in: Vec<Image>,
+    /// Stacks that are done before it begins.
+    pub(super) before: Vec<String>,
     /// The service that the roles are passed to.
     pub(super) service: &'static str,
     /// Whether its tasks have to fit Fargate.
@@ -72,6 +75,7 @@ impl Wanted {
         };
         Excuse {
             runs: self.runs(need) && !handed_in,
+            stacks: self.before.clone(),
         }
     }
 
@@ -88,6 +92,7 @@ impl Wanted {
             needs: of(definition),
             running: running.map(of).unwrap_or_default(),
             handed_in: Vec::new(),
+            before: Vec::new(),
             service: TASKS,
             fargate: limits::on_fargate(definition),
             limits,
@@ -148,6 +153,7 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
             needs: role.into_iter().chain(images).collect(),
             running: Vec::new(),
             handed_in: Vec::new(),
+            before: Vec::new(),
             service: STACKS,
             fargate: false,
             limits: planned
@@ -162,9 +168,28 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
     for wanted in &mut all {
         let made = checked.images.iter().map(|(_, made)| made.clone());
         wanted.handed_in = made.collect();
+        wanted.before = stacks_before(&work.request.file, wanted.n);
     }
     all.sort_by_key(|wanted| wanted.n);
     all
+}
+
+/// The stacks that a target begins after, also by way of others, in the file's order.
+pub(super) fn stacks_before(file: &RolloutFile, n: usize) -> Vec<String> {
+    let mut before: Vec<usize> = Vec::new();
+    let mut next = vec![n];
+    while let Some(n) = next.pop() {
+        for after in file.targets.get(n).into_iter().flat_map(|it| &it.after) {
+            if !before.contains(after) {
+                before.push(*after);
+                next.push(*after);
+            }
+        }
+    }
+    before.sort_unstable();
+    let targets = before.into_iter().filter_map(|n| file.targets.get(n));
+    let stacks = targets.filter_map(|target| Some(target.stack()?.stack.clone()));
+    stacks.collect()
 }
 
 /// What can be said without asking anybody.
