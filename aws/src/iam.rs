@@ -1,9 +1,10 @@
 //! IAM: whether a role is there, and what it may do by its own policies.
 
 use aws_sdk_iam::types::{
-    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType,
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PermissionsBoundaryDecisionDetail,
+    PolicyEvaluationDecisionType, ResourceSpecificResult,
 };
-use shared::preflight::access::{Decision, Verdict};
+use shared::preflight::access::{Decision, Limit, Ruling, Verdict};
 
 pub use aws_sdk_iam::Client;
 
@@ -45,9 +46,9 @@ pub async fn simulate(
         let results = results(client, principal, action, rest, context).await?;
         let known = decisions.len();
         decisions.extend(rest.iter().map_while(|resource| {
-            verdict(&results, resource).map(|verdict| Decision {
+            ruling(&results, resource).map(|ruling| Decision {
                 resource: resource.clone(),
-                verdict,
+                ruling,
             })
         }));
         if decisions.len() == known {
@@ -88,24 +89,55 @@ async fn results(
     Ok(results)
 }
 
-/// The decision about one resource. The result for the action as a whole names a pattern instead,
+/// The ruling about one resource. The result for the action as a whole names a pattern instead,
 /// unless it was about this resource alone.
-fn verdict(results: &[EvaluationResult], resource: &str) -> Option<Verdict> {
-    let specific = results
-        .iter()
-        .flat_map(|result| result.resource_specific_results())
-        .find(|result| result.eval_resource_name() == resource)
-        .map(|result| result.eval_resource_decision());
-    let whole = results
-        .iter()
-        .find(|result| result.eval_resource_name() == Some(resource))
-        .map(|result| result.eval_decision());
-    match specific.or(whole)? {
-        PolicyEvaluationDecisionType::Allowed => Some(Verdict::Allowed),
-        PolicyEvaluationDecisionType::ExplicitDeny => Some(Verdict::ExplicitDeny),
-        PolicyEvaluationDecisionType::ImplicitDeny => Some(Verdict::ImplicitDeny),
-        _ => None,
+fn ruling(results: &[EvaluationResult], resource: &str) -> Option<Ruling> {
+    let mut each = results.iter().flat_map(|result| {
+        let specific = result.resource_specific_results().iter();
+        specific.map(move |specific| (result, specific))
+    });
+    if let Some((whole, specific)) = each.find(|(_, it)| it.eval_resource_name() == resource) {
+        return of(whole, Some(specific));
     }
+    let mut each = results.iter();
+    let whole = each.find(|result| result.eval_resource_name() == Some(resource))?;
+    of(whole, None)
+}
+
+fn of(whole: &EvaluationResult, specific: Option<&ResourceSpecificResult>) -> Option<Ruling> {
+    let decision = specific.map_or(whole.eval_decision(), |it| it.eval_resource_decision());
+    let verdict = match decision {
+        PolicyEvaluationDecisionType::Allowed => Verdict::Allowed,
+        PolicyEvaluationDecisionType::ExplicitDeny => Verdict::ExplicitDeny,
+        PolicyEvaluationDecisionType::ImplicitDeny => Verdict::ImplicitDeny,
+        _ => return None,
+    };
+    let mut missing = specific.map_or(&[][..], |it| it.missing_context_values());
+    if missing.is_empty() {
+        missing = whole.missing_context_values();
+    }
+    // What the organization says stands with the whole only.
+    let organization = whole.organizations_decision_detail();
+    let boundary = match specific {
+        Some(specific) => specific.permissions_boundary_decision_detail(),
+        None => whole.permissions_boundary_decision_detail(),
+    };
+    let limit = if organization.is_some_and(|detail| !detail.allowed_by_organizations()) {
+        Some(Limit::Organization)
+    } else if boundary.is_some_and(is_outside) {
+        Some(Limit::Boundary)
+    } else {
+        None
+    };
+    Some(Ruling {
+        verdict,
+        missing: missing.to_vec(),
+        limit: limit.filter(|_| verdict != Verdict::Allowed),
+    })
+}
+
+fn is_outside(boundary: &PermissionsBoundaryDecisionDetail) -> bool {
+    !boundary.allowed_by_permissions_boundary()
 }
 
 #[cfg(test)]
@@ -161,7 +193,7 @@ mod tests {
     async fn asked(
         resources: &[&str],
         answers: Vec<(u16, Value)>,
-    ) -> (Result<Vec<Verdict>, CallError>, Vec<Value>) {
+    ) -> (Result<Vec<Ruling>, CallError>, Vec<Value>) {
         let (config, replay) = replay(answers);
         let resources: Vec<String> = resources.iter().map(|text| (*text).to_owned()).collect();
         let context = [(
@@ -170,13 +202,14 @@ mod tests {
         )];
         let client = Client::new(&config);
         let result = simulate(&client, ROLE, "iam:PassRole", &resources, &context).await;
-        let verdicts = result.map(|decisions| {
+        let rulings = result.map(|decisions| {
             let named = decisions.iter().map(|decision| &decision.resource);
             assert!(named.eq(&resources));
-            decisions.iter().map(|decision| decision.verdict).collect()
+            let rulings = decisions.into_iter().map(|decision| decision.ruling);
+            rulings.collect()
         });
         let bodies = replay.calls().into_iter().map(|(_, body)| body).collect();
-        (verdicts, bodies)
+        (rulings, bodies)
     }
 
     #[tokio::test]
@@ -187,7 +220,7 @@ mod tests {
             specific("arn:b", "implicitDeny"),
             specific("arn:c", "explicitDeny"),
         ];
-        let (verdicts, bodies) = asked(
+        let (rulings, bodies) = asked(
             &["arn:a", "arn:b", "arn:c"],
             vec![
                 evaluated(pattern, "explicitDeny", &first, more),
@@ -196,12 +229,13 @@ mod tests {
         )
         .await;
         assert_eq!(
-            verdicts.unwrap(),
+            rulings.unwrap(),
             [
                 Verdict::Allowed,
                 Verdict::ImplicitDeny,
                 Verdict::ExplicitDeny
             ]
+            .map(Ruling::from)
         );
         assert_eq!(
             bodies[0],
@@ -216,27 +250,99 @@ mod tests {
         assert_eq!((bodies.len(), &bodies[1]["Marker"]), (2, &json!("2")));
     }
 
+    // rules: 3.10.3
+    #[tokio::test]
+    async fn a_denial_says_what_it_was_not_told_and_what_it_cannot_go_beyond() {
+        let specific = |resource: &str, decision: &str, rest: &str| {
+            format!(
+                "<member><EvalResourceName>{resource}</EvalResourceName>\
+                 <EvalResourceDecision>{decision}</EvalResourceDecision>{rest}</member>"
+            )
+        };
+        let missing = |key: &str| {
+            format!("<MissingContextValues><member>{key}</member></MissingContextValues>")
+        };
+        let boundary = |allowed: bool| {
+            format!(
+                "<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>{allowed}\
+                 </AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>"
+            )
+        };
+        let organization = |allowed: bool| {
+            format!(
+                "<OrganizationsDecisionDetail><AllowedByOrganizations>{allowed}\
+                 </AllowedByOrganizations></OrganizationsDecisionDetail>"
+            )
+        };
+        let answer = |resource: &str, specific: &[String], rest: &str| {
+            let specific = specific.concat();
+            let result = format!(
+                "<EvaluationResults><member><EvalActionName>iam:PassRole</EvalActionName>\
+                 <EvalResourceName>{resource}</EvalResourceName>\
+                 <EvalDecision>implicitDeny</EvalDecision>{rest}\
+                 <ResourceSpecificResults>{specific}</ResourceSpecificResults></member>\
+                 </EvaluationResults>"
+            );
+            query("SimulatePrincipalPolicy", &result)
+        };
+        let each = [
+            specific("arn:a", "explicitDeny", &missing("aws:ResourceTag/team")),
+            specific("arn:b", "implicitDeny", &boundary(false)),
+            specific("arn:c", "implicitDeny", &boundary(true)),
+        ];
+        let asked_for = ["arn:a", "arn:b", "arn:c", "arn:d"];
+        let last = [
+            organization(false),
+            boundary(false),
+            missing("aws:SourceVpc"),
+        ]
+        .concat();
+        let answers = vec![
+            answer("pattern", &each, &organization(true)),
+            answer("arn:d", &[], &last),
+        ];
+        let (rulings, _) = asked(&asked_for, answers).await;
+        let of = |verdict, missing: &[&str], limit| Ruling {
+            verdict,
+            missing: missing.iter().map(|key| (*key).to_owned()).collect(),
+            limit,
+        };
+        let (implicit, explicit) = (Verdict::ImplicitDeny, Verdict::ExplicitDeny);
+        assert_eq!(
+            rulings.unwrap(),
+            [
+                of(explicit, &["aws:ResourceTag/team"], None),
+                of(implicit, &[], Some(Limit::Boundary)),
+                of(implicit, &[], None),
+                of(implicit, &["aws:SourceVpc"], Some(Limit::Organization)),
+            ]
+        );
+    }
+
     #[tokio::test]
     async fn what_an_answer_leaves_out_is_asked_for_again_but_not_for_ever() {
         let about = |resource| evaluated(resource, "allowed", &[], "");
-        let (verdicts, bodies) = asked(&["arn:a", "*"], vec![about("arn:a"), about("*")]).await;
-        assert_eq!(verdicts.unwrap(), [Verdict::Allowed, Verdict::Allowed]);
+        let (rulings, bodies) = asked(&["arn:a", "*"], vec![about("arn:a"), about("*")]).await;
+        assert_eq!(
+            rulings.unwrap(),
+            [Verdict::Allowed, Verdict::Allowed].map(Ruling::from)
+        );
         assert_eq!(bodies[1]["ResourceArns.member.1"], "*");
 
-        let (verdicts, _) = asked(&["arn:a", "arn:b"], vec![about("arn:a"), about("arn:c")]).await;
-        let error = verdicts.unwrap_err();
+        let (rulings, _) = asked(&["arn:a", "arn:b"], vec![about("arn:a"), about("arn:c")]).await;
+        let error = rulings.unwrap_err();
         assert_eq!(
             error.message,
             "the answer has no usable decision about iam:PassRole on arn:b"
         );
-        let (verdicts, bodies) = asked(&[], vec![]).await;
-        assert_eq!((verdicts.unwrap().len(), bodies.len()), (0, 0));
+        let (rulings, bodies) = asked(&[], vec![]).await;
+        assert_eq!((rulings.unwrap().len(), bodies.len()), (0, 0));
     }
 
     #[tokio::test]
     async fn no_such_principal_is_missing_and_no_answer() {
         let gone = query_error("NoSuchEntity", "Entity does not exist");
-        let (verdicts, _) = asked(&["arn:a"], vec![gone]).await;
-        assert_eq!(verdicts.unwrap_err().kind, Kind::Missing);
+        let (rulings, _) = asked(&["arn:a"], vec![gone]).await;
+        assert_eq!(rulings.unwrap_err().kind, Kind::Missing);
     }
 }

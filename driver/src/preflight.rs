@@ -13,6 +13,7 @@ mod wanted;
 use futures_util::future::join_all;
 use shared::error::{Failure, FailureKind};
 use shared::names::RoleArn;
+use shared::preflight::needs::Needed;
 use shared::preflight::verdict;
 use shared::preview::Finding;
 use tokio::sync::Semaphore;
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use crate::Work;
 use crate::check::Checked;
 use look::Answer;
+use wanted::Wanted;
 
 /// How many questions are under way at a time.
 const AT_A_TIME: usize = 16;
@@ -55,12 +57,7 @@ pub async fn preflight(
         for (n, needed) in &thing.asked {
             match &looked {
                 Ok(answer) => {
-                    let finding = match answer {
-                        Answer::Role(found) => verdict::role(needed, found.as_deref()),
-                        Answer::Secret(found) => verdict::secret(needed, *found),
-                        Answer::There(there) => verdict::thing(needed, *there),
-                        Answer::NotAsked => None,
-                    };
+                    let finding = told(&all, *n, needed, answer);
                     findings.extend(finding.map(|finding| (*n, finding)));
                 }
                 Err(why) => unanswered.push((*n, needed.what(), why.clone())),
@@ -82,6 +79,18 @@ pub async fn preflight(
     }
     findings.extend(together(unanswered));
     once(findings)
+}
+
+/// What was seen of something that a target needs, as a finding.
+fn told(all: &[Wanted], n: usize, needed: &Needed, answer: &Answer) -> Option<Finding> {
+    let wanted = all.iter().find(|wanted| wanted.n == n)?;
+    let excuse = wanted.excuse(&needed.need);
+    match answer {
+        Answer::Role(found) => verdict::role(needed, found.as_deref(), &excuse),
+        Answer::Secret(found) => verdict::secret(needed, *found, &excuse),
+        Answer::There(there) => verdict::thing(needed, *there, &excuse),
+        Answer::NotAsked => None,
+    }
 }
 
 /// One finding per target for all that was not answered in the same way.

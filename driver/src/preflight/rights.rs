@@ -4,7 +4,7 @@
 use aws::error::Kind;
 use aws::iam;
 use shared::names::{Account, Arn, Region, RoleArn};
-use shared::preflight::access::{Decision, Verdict};
+use shared::preflight::access::{Decision, Ruling};
 use shared::preflight::needs::{Need, Needed};
 use shared::preflight::rights::{self, Access};
 use shared::preview::Finding;
@@ -231,13 +231,13 @@ impl Question {
                 self.principal
             )));
         };
-        let verdict = rights::one_of(right.verdicts(decisions));
+        let ruling = rights::one_of(right.rulings(decisions));
         let Right { needed, access, .. } = right;
         match (self.service, access.resources.first()) {
             (Some(service), Some(arn)) => {
-                rights::passing(needed, arn, &self.principal, service, verdict)
+                rights::passing(needed, arn, &self.principal, service, &ruling)
             }
-            _ => rights::access(needed, &self.principal, access, verdict),
+            _ => rights::access(needed, &self.principal, access, &ruling),
         }
     }
 
@@ -252,11 +252,11 @@ impl Question {
 }
 
 impl Right {
-    fn verdicts<'a>(&'a self, decisions: &'a [Decision]) -> impl Iterator<Item = Verdict> + 'a {
+    fn rulings<'a>(&'a self, decisions: &'a [Decision]) -> impl Iterator<Item = &'a Ruling> {
         let resources = &self.access.resources;
         let own = decisions
             .iter()
             .filter(|decision| resources.contains(&decision.resource));
-        own.map(|decision| decision.verdict)
+        own.map(|decision| &decision.ruling)
     }
 }

@@ -101,7 +101,10 @@ fn the_simulator_is_asked_once_per_role_and_action() {
     let of = |verdict: Verdict| {
         let each = rights.questions.iter().flat_map(|question| {
             let decisions = question.resources().into_iter();
-            let decisions = decisions.map(|resource| Decision { resource, verdict });
+            let decisions = decisions.map(|resource| Decision {
+                resource,
+                ruling: verdict.into(),
+            });
             question.findings(&Some(decisions.collect()))
         });
         each.collect::<Vec<_>>()
@@ -185,6 +188,72 @@ fn what_runs_already_is_not_told_again_though_it_is_out_of_sight() {
         matches!(without.as_slice(), [Finding::Refused(text)] if text.starts_with("executionRoleArn")),
         "{without:?}"
     );
+}
+
+#[test]
+fn an_image_that_runs_and_was_not_handed_in_may_come_from_a_cache() {
+    let cached = "333333333333.dkr.ecr.us-east-1.amazonaws.com/docker-hub/agent:1";
+    let mut body = body();
+    body["containerDefinitions"][0]["image"] = cached.into();
+    let image = shared::rollout_file::images::Image::parse(cached).unwrap();
+    let told = |running: Option<&Value>, handed_in: bool| {
+        let mut wanted = target(0, "us-east-1", &body, running);
+        wanted.handed_in = handed_in.then(|| image.clone()).into_iter().collect();
+        let of_it = |needed: &&Needed| needed.what().contains(cached);
+        let needed = wanted.needs.iter().find(of_it).unwrap().clone();
+        told(&[wanted], 0, &needed, &Answer::There(false)).unwrap()
+    };
+    let unsure = told(Some(&body), false);
+    assert!(
+        matches!(&unsure, Finding::NotProvable(text) if text.contains("pull-through cache")),
+        "{unsure:?}"
+    );
+    for refused in [told(Some(&body), true), told(None, false)] {
+        assert!(
+            matches!(&refused, Finding::Refused(text) if text.contains("does not exist")),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
+fn what_a_stack_that_goes_before_may_make_is_not_refused() {
+    let file = shared::rollout_file::RolloutFile::from_value(&json!({
+    "region": "us-east-1", "targets": [
+        {"stack": "shop-data"},
+        {"task": "migrate", "like": "web", "cluster": "shop", "after": "shop-data"},
+        {"service": "web", "cluster": "shop", "after": "migrate"},
+        {"service": "api", "cluster": "shop"},
+    ]}))
+    .unwrap();
+    let before = |n| wanted::stacks_before(&file, n);
+    assert_eq!(before(2), ["shop-data"]);
+    assert_eq!([before(0), before(3)], [const { Vec::<String>::new() }; 2]);
+    let told = |n: usize, missing: Answer| {
+        let mut wanted = target(n, "us-east-1", &body(), None);
+        wanted.before = before(n);
+        let of_it = |needed: &&Needed| match missing {
+            Answer::Role(_) => needed.what().starts_with("role"),
+            Answer::Secret(_) => needed.what().starts_with("secret"),
+            _ => needed.what().starts_with("parameter"),
+        };
+        let needed = wanted.needs.iter().find(of_it).unwrap().clone();
+        told(&[wanted], n, &needed, &missing).unwrap()
+    };
+    let missing = [
+        Answer::Role(None),
+        Answer::Secret(shared::preflight::access::Found::Missing),
+        Answer::There(false),
+    ];
+    for missing in missing {
+        let unsure = told(2, missing.clone());
+        assert!(
+            matches!(&unsure, Finding::NotProvable(text) if text.contains("stack shop-data, which")),
+            "{unsure:?}"
+        );
+        let refused = told(3, missing);
+        assert!(matches!(refused, Finding::Refused(_)), "{refused:?}");
+    }
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use shared::names::{Account, Region};
 use shared::preflight::limits;
 use shared::preflight::needs::{self, Need, Needed};
-use shared::preflight::verdict;
+use shared::preflight::verdict::{self, Excuse};
 use shared::preview::Finding;
+use shared::rollout_file::RolloutFile;
+use shared::rollout_file::images::Image;
 use shared::task_definition::TaskDefinition;
 
 use crate::Work;
@@ -25,6 +27,10 @@ pub(super) struct Wanted {
     pub(super) needs: Vec<Needed>,
     /// What the tasks that run need as well; none for a stack.
     running: Vec<Needed>,
+    /// Images of the release, as they would be released.
+    pub(super) handed_in: Vec<Image>,
+    /// Stacks that are done before it begins.
+    pub(super) before: Vec<String>,
     /// The service that the roles are passed to.
     pub(super) service: &'static str,
     /// Whether its tasks have to fit Fargate.
@@ -56,6 +62,23 @@ impl Wanted {
         })
     }
 
+    /// Whether tasks that run have it.
+    fn runs(&self, need: &Need) -> bool {
+        self.running.iter().any(|running| running.need == *need)
+    }
+
+    /// What may explain that it is not there.
+    pub(super) fn excuse(&self, need: &Need) -> Excuse {
+        let handed_in = match need {
+            Need::Image(image) => self.handed_in.contains(image),
+            _ => false,
+        };
+        Excuse {
+            runs: self.runs(need) && !handed_in,
+            stacks: self.before.clone(),
+        }
+    }
+
     pub(super) fn tasks(
         n: usize,
         (account, region): (Account, Region),
@@ -68,6 +91,8 @@ impl Wanted {
             n,
             needs: of(definition),
             running: running.map(of).unwrap_or_default(),
+            handed_in: Vec::new(),
+            before: Vec::new(),
             service: TASKS,
             fargate: limits::on_fargate(definition),
             limits,
@@ -127,6 +152,8 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
             n,
             needs: role.into_iter().chain(images).collect(),
             running: Vec::new(),
+            handed_in: Vec::new(),
+            before: Vec::new(),
             service: STACKS,
             fargate: false,
             limits: planned
@@ -138,8 +165,31 @@ pub(super) fn of(work: &Work<'_>, checked: &Checked) -> Vec<Wanted> {
             region,
         });
     }
+    for wanted in &mut all {
+        let made = checked.images.iter().map(|(_, made)| made.clone());
+        wanted.handed_in = made.collect();
+        wanted.before = stacks_before(&work.request.file, wanted.n);
+    }
     all.sort_by_key(|wanted| wanted.n);
     all
+}
+
+/// The stacks that a target begins after, also by way of others, in the file's order.
+pub(super) fn stacks_before(file: &RolloutFile, n: usize) -> Vec<String> {
+    let mut before: Vec<usize> = Vec::new();
+    let mut next = vec![n];
+    while let Some(n) = next.pop() {
+        for after in file.targets.get(n).into_iter().flat_map(|it| &it.after) {
+            if !before.contains(after) {
+                before.push(*after);
+                next.push(*after);
+            }
+        }
+    }
+    before.sort_unstable();
+    let targets = before.into_iter().filter_map(|n| file.targets.get(n));
+    let stacks = targets.filter_map(|target| Some(target.stack()?.stack.clone()));
+    stacks.collect()
 }
 
 /// What can be said without asking anybody.
@@ -150,12 +200,8 @@ pub(super) fn findings(wanted: &Wanted) -> Vec<Finding> {
     }
     for needed in &wanted.needs {
         // Tasks that run show of what they have that it is there.
-        let shown = wanted
-            .running
-            .iter()
-            .any(|running| running.need == needed.need);
         if let Some(why) = needed.need.unseen(&wanted.account, &wanted.region)
-            && !shown
+            && !wanted.runs(&needed.need)
         {
             findings.push(verdict::unseen(needed, &why));
         }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::access::Verdict;
+use super::access::{Limit, Ruling, Verdict};
 use super::needs::{Need, Needed};
 use crate::names::{Account, Arn, Region};
 use crate::preview::Finding;
@@ -90,16 +90,20 @@ fn start(service: &str, account: &Account, region: &Region) -> String {
 }
 
 /// What the simulator says about all resources of an [`Access`], as one.
-pub fn one_of(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
-    let mut all = Verdict::ImplicitDeny;
-    for verdict in verdicts {
-        all = match (all, verdict) {
-            (Verdict::ExplicitDeny, _) | (_, Verdict::ExplicitDeny) => Verdict::ExplicitDeny,
-            (Verdict::Allowed, _) | (_, Verdict::Allowed) => Verdict::Allowed,
-            _ => Verdict::ImplicitDeny,
-        };
-    }
-    all
+pub fn one_of<'a>(rulings: impl IntoIterator<Item = &'a Ruling>) -> Ruling {
+    // A Deny on one resource is too much, above all one that holds in any case; to be allowed on one
+    // is enough, and so is that it may be.
+    let weight = |ruling: &Ruling| match (ruling.verdict, ruling.missing.is_empty()) {
+        (Verdict::ExplicitDeny, true) => 4,
+        (Verdict::ExplicitDeny, false) => 3,
+        (Verdict::Allowed, _) => 2,
+        (Verdict::ImplicitDeny, false) => 1,
+        (Verdict::ImplicitDeny, true) => 0,
+    };
+    let heaviest = rulings.into_iter().max_by_key(|ruling| weight(ruling));
+    heaviest
+        .cloned()
+        .unwrap_or_else(|| Verdict::ImplicitDeny.into())
 }
 
 /// Whether the execution role may get what is needed.
@@ -107,22 +111,16 @@ pub fn access(
     needed: &Needed,
     execution_role: &str,
     access: &Access,
-    verdict: Verdict,
+    ruling: &Ruling,
 ) -> Option<Finding> {
-    let (action, what) = (access.action, needed.what());
-    match (verdict, access.otherwise) {
-        (Verdict::Allowed, _) => None,
-        (Verdict::ExplicitDeny, _) => Some(denied(execution_role, action, &what)),
-        (Verdict::ImplicitDeny, Some(otherwise)) => Some(Finding::NotProvable(format!(
-            "no policy of {execution_role} allows {action} for {what}; {otherwise} may, which cannot \
-             be seen from here. If it does not, add {}",
-            statement(action, access.resources.last(), None)
-        ))),
-        (Verdict::ImplicitDeny, None) => Some(Finding::Refused(format!(
-            "no policy of {execution_role} allows {action} for {what}: add {}",
-            statement(action, access.resources.last(), None)
-        ))),
-    }
+    let asked = Asked {
+        role: execution_role,
+        action: access.action,
+        what: needed.what(),
+        otherwise: access.otherwise,
+        statement: statement(access.action, access.resources.last(), None),
+    };
+    asked.finding(ruling)
 }
 
 /// Whether the role that deploys may hand a role to a service, such as `ecs-tasks.amazonaws.com`
@@ -132,26 +130,107 @@ pub fn passing(
     arn: &str,
     deployer: &str,
     service: &str,
-    verdict: Verdict,
+    ruling: &Ruling,
 ) -> Option<Finding> {
-    let what = format!("{} to {service}", needed.what());
-    match verdict {
-        Verdict::Allowed => None,
-        Verdict::ExplicitDeny => Some(denied(deployer, "iam:PassRole", &what)),
-        Verdict::ImplicitDeny => {
-            let statement = statement("iam:PassRole", Some(&arn.to_owned()), Some(service));
-            Some(Finding::Refused(format!(
-                "no policy of {deployer} allows iam:PassRole for {what}: add {statement}"
-            )))
-        }
-    }
+    let action = "iam:PassRole";
+    let asked = Asked {
+        role: deployer,
+        action,
+        what: format!("{} to {service}", needed.what()),
+        otherwise: None,
+        statement: statement(action, Some(&arn.to_owned()), Some(service)),
+    };
+    asked.finding(ruling)
 }
 
-fn denied(role: &str, action: &str, what: &str) -> Finding {
-    Finding::Refused(format!(
-        "a policy of {role}, its boundary or its organization denies {action} for {what}, and no \
-         other policy can change that: take it out of the Deny statement"
-    ))
+/// What a role has to be allowed, in words.
+struct Asked<'a> {
+    role: &'a str,
+    action: &'a str,
+    what: String,
+    otherwise: Option<&'static str>,
+    /// What would allow it.
+    statement: Value,
+}
+
+impl Asked<'_> {
+    fn finding(&self, ruling: &Ruling) -> Option<Finding> {
+        let Self {
+            role,
+            action,
+            what,
+            otherwise,
+            statement,
+        } = self;
+        let explicit = match ruling.verdict {
+            Verdict::Allowed => return None,
+            Verdict::ExplicitDeny => true,
+            Verdict::ImplicitDeny => false,
+        };
+        if !ruling.missing.is_empty() {
+            let policies = match ruling.limit {
+                None => "the role's policies",
+                Some(Limit::Boundary) => "the role's permissions boundary",
+                Some(Limit::Organization) => "the organization's service control policies",
+            };
+            let add = match (explicit, ruling.limit) {
+                (false, None) => format!(", or add {statement}"),
+                _ => String::new(),
+            };
+            return Some(Finding::NotProvable(format!(
+                "whether {role} is allowed {action} for {what} rests on {}, which IAM's simulator \
+                 was not told, and without that it says no: see that what {policies} ask of it \
+                 holds{add}",
+                ruling.missing.join(", ")
+            )));
+        }
+        let denied = self.denied(explicit, ruling.limit);
+        match (otherwise, ruling.limit) {
+            (Some(otherwise), None) if !explicit => Some(Finding::NotProvable(format!(
+                "no policy of {role} allows {action} for {what}; {otherwise} may, which cannot be \
+                 seen from here. If it does not, add {statement}"
+            ))),
+            // A boundary does not bound all that a resource's policy grants; the organization does.
+            (Some(otherwise), Some(Limit::Boundary)) if !explicit => Some(Finding::NotProvable(
+                format!("{denied}, unless {otherwise} allows it, which cannot be seen from here"),
+            )),
+            _ => Some(Finding::Refused(denied)),
+        }
+    }
+
+    /// Why it is denied, and what to change.
+    fn denied(&self, explicit: bool, limit: Option<Limit>) -> String {
+        let Self {
+            role,
+            action,
+            what,
+            statement,
+            ..
+        } = self;
+        match (limit, explicit) {
+            (None, false) => {
+                format!("no policy of {role} allows {action} for {what}: add {statement}")
+            }
+            (None, true) => format!(
+                "a policy of {role}, its boundary or its organization denies {action} for {what}, \
+                 and no other policy can change that: take it out of the Deny statement"
+            ),
+            (Some(Limit::Boundary), false) => format!(
+                "the permissions boundary of {role} does not allow {action} for {what}, whatever \
+                 the role's policies allow: add {statement} to the boundary"
+            ),
+            (Some(Limit::Boundary), true) => format!(
+                "the permissions boundary of {role} does not allow {action} for {what}, and a Deny \
+                 statement there or in a policy of the role denies it: take it out of that \
+                 statement, and let the boundary allow it"
+            ),
+            (Some(Limit::Organization), _) => format!(
+                "service control policies of the organization do not allow {role} to do {action} \
+                 for {what}, whatever the role's policies allow: have those who manage the \
+                 organization change that"
+            ),
+        }
+    }
 }
 
 fn statement(action: &str, resource: Option<&String>, service: Option<&str>) -> Value {
@@ -183,13 +262,9 @@ mod tests {
             let Some(wanted) = needed.need.access(&account, &region, true) else {
                 continue;
             };
-            let of = |verdict| {
-                access(
-                    needed,
-                    "arn:aws:iam::333333333333:role/execution",
-                    &wanted,
-                    verdict,
-                )
+            let of = |verdict: Verdict| {
+                let execution = "arn:aws:iam::333333333333:role/execution";
+                access(needed, execution, &wanted, &verdict.into())
             };
             assert_eq!(of(Verdict::Allowed), None);
             assert!(matches!(
@@ -231,20 +306,80 @@ mod tests {
     #[test]
     fn a_role_has_to_be_passed() {
         let (all, arn) = (needs(), "arn:aws:iam::333333333333:role/web");
-        let of = |verdict| {
+        let of = |verdict: Verdict| {
             let deployer = "arn:aws:iam::333333333333:role/redbutton-rollout";
-            passing(&all[0], arn, deployer, "ecs-tasks.amazonaws.com", verdict)
+            let service = "ecs-tasks.amazonaws.com";
+            passing(&all[0], arn, deployer, service, &verdict.into())
         };
         assert_eq!(of(Verdict::Allowed), None);
         let denied = [Verdict::ExplicitDeny, Verdict::ImplicitDeny].map(|v| text(&of(v).unwrap()));
         insta::assert_snapshot!(denied.join("\n"));
     }
 
+    // rules: 3.10.3
+    #[test]
+    fn what_the_simulator_was_not_told_is_not_provable_and_a_limit_is_named() {
+        let (account, region) = place();
+        let all = needs();
+        let role = "arn:aws:iam::333333333333:role/deployer";
+        let ruling = |verdict, missing: &[&str], limit| Ruling {
+            verdict,
+            missing: missing.iter().map(|key| (*key).to_owned()).collect(),
+            limit,
+        };
+        let pass = |ruling: Ruling| {
+            let (arn, service) = (
+                "arn:aws:iam::333333333333:role/web",
+                "ecs-tasks.amazonaws.com",
+            );
+            text(&passing(&all[0], arn, role, service, &ruling).unwrap())
+        };
+        let secret = all[1].need.access(&account, &region, true).unwrap();
+        let get = |ruling: Ruling| text(&access(&all[1], role, &secret, &ruling).unwrap());
+        let (implicit, explicit) = (Verdict::ImplicitDeny, Verdict::ExplicitDeny);
+        let keys = ["iam:AssociatedResourceArn", "aws:ResourceTag/team"];
+        let (boundary, organization) = (Some(Limit::Boundary), Some(Limit::Organization));
+        let lines = [
+            pass(ruling(implicit, &keys, None)),
+            pass(ruling(explicit, &keys[1..], None)),
+            pass(ruling(explicit, &keys[1..], organization)),
+            pass(ruling(implicit, &[], boundary)),
+            pass(ruling(explicit, &[], boundary)),
+            pass(ruling(implicit, &[], organization)),
+            get(ruling(explicit, &keys[1..], None)),
+            get(ruling(implicit, &[], boundary)),
+        ];
+        insta::assert_snapshot!(lines.join("\n"));
+        assert_eq!(
+            access(
+                &all[1],
+                role,
+                &secret,
+                &ruling(Verdict::Allowed, &keys, None)
+            ),
+            None
+        );
+    }
+
     #[test]
     fn one_allowed_resource_is_enough_and_one_denial_too_much() {
         use Verdict::{Allowed, ExplicitDeny, ImplicitDeny};
-        assert_eq!(one_of([ImplicitDeny, Allowed]), Allowed);
-        assert_eq!(one_of([Allowed, ExplicitDeny]), ExplicitDeny);
-        assert_eq!(one_of([]), ImplicitDeny);
+        let of = |verdicts: &[Verdict]| {
+            let rulings: Vec<Ruling> = verdicts.iter().copied().map(Ruling::from).collect();
+            one_of(&rulings).verdict
+        };
+        assert_eq!(of(&[ImplicitDeny, Allowed]), Allowed);
+        assert_eq!(of(&[Allowed, ExplicitDeny]), ExplicitDeny);
+        assert_eq!(of(&[]), ImplicitDeny);
+        let unsure = |verdict| Ruling {
+            missing: vec!["aws:SourceVpc".into()],
+            ..Ruling::from(verdict)
+        };
+        let all = [unsure(ExplicitDeny), Allowed.into(), unsure(ImplicitDeny)];
+        assert_eq!(one_of(&all), all[0]);
+        let all = [unsure(ExplicitDeny), ExplicitDeny.into()];
+        assert_eq!(one_of(&all), all[1]);
+        let all = [unsure(ImplicitDeny), ImplicitDeny.into()];
+        assert_eq!(one_of(&all), all[0]);
     }
 }

@@ -5,13 +5,22 @@ use super::needs::{Need, Needed};
 use crate::names::Arn;
 use crate::preview::Finding;
 
+/// What may explain that something is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excuse {
+    /// Whether tasks that run have it already, and the release did not hand it in.
+    pub runs: bool,
+    /// Stacks that the same rollout changes before.
+    pub stacks: Vec<String>,
+}
+
 /// A role that tasks or CloudFormation are handed: `found` is the ARN of the role of this name.
-pub fn role(needed: &Needed, found: Option<&str>) -> Option<Finding> {
+pub fn role(needed: &Needed, found: Option<&str>, excuse: &Excuse) -> Option<Finding> {
     let Need::Role { id } = &needed.need else {
         return None;
     };
     match found {
-        None => Some(missing(needed, "create it, or correct its name")),
+        None => Some(missing(needed, "create it, or correct its name", excuse)),
         Some(found) if found != id && Arn::parse(id).is_some() => Some(Finding::Refused(format!(
             "{} does not exist; the role of this name is {found}: write that one",
             needed.what()
@@ -21,12 +30,13 @@ pub fn role(needed: &Needed, found: Option<&str>) -> Option<Finding> {
 }
 
 /// A secret.
-pub fn secret(needed: &Needed, found: Found) -> Option<Finding> {
+pub fn secret(needed: &Needed, found: Found, excuse: &Excuse) -> Option<Finding> {
     match found {
         Found::There => None,
         Found::Missing => Some(missing(
             needed,
             "create it, or correct its ARN (a secret that is made again has another one)",
+            excuse,
         )),
         Found::Deleted => Some(Finding::Refused(format!(
             "{} is scheduled for deletion and cannot be read: restore it, or name another one",
@@ -36,12 +46,22 @@ pub fn secret(needed: &Needed, found: Found) -> Option<Finding> {
 }
 
 /// A parameter, a log group or an image.
-pub fn thing(needed: &Needed, there: bool) -> Option<Finding> {
+pub fn thing(needed: &Needed, there: bool, excuse: &Excuse) -> Option<Finding> {
     let fix = match &needed.need {
         Need::Parameter { .. } => "create it, or correct its name",
         Need::LogGroup { create: true, .. } => return None,
         Need::LogGroup { .. } => {
             "create it, or write \"awslogs-create-group\": \"true\" into the log's options"
+        }
+        Need::Image(_) if excuse.runs => {
+            return (!there).then(|| {
+                Finding::NotProvable(format!(
+                    "{} is not in its repository now, and runs already: a pull-through cache gets \
+                     it again when a task starts. If there is none, a lifecycle rule may have \
+                     removed it: push it again",
+                    needed.what()
+                ))
+            });
         }
         Need::Image(_) => {
             "push it again, and see to it that the repository's lifecycle rules spare what is \
@@ -49,11 +69,24 @@ pub fn thing(needed: &Needed, there: bool) -> Option<Finding> {
         }
         Need::Role { .. } | Need::Secret { .. } | Need::EnvironmentFile { .. } => return None,
     };
-    (!there).then(|| missing(needed, fix))
+    (!there).then(|| missing(needed, fix, excuse))
 }
 
-fn missing(needed: &Needed, fix: &str) -> Finding {
-    Finding::Refused(format!("{} does not exist: {fix}", needed.what()))
+fn missing(needed: &Needed, fix: &str, excuse: &Excuse) -> Finding {
+    let what = needed.what();
+    // Images are pushed; nothing of a stack makes one.
+    let stacks = match needed.need {
+        Need::Image(_) => &[],
+        _ => excuse.stacks.as_slice(),
+    };
+    let before = match stacks {
+        [] => return Finding::Refused(format!("{what} does not exist: {fix}")),
+        [stack] => format!("the stack {stack}, which goes before,"),
+        stacks => format!("the stacks {}, which go before,", stacks.join(", ")),
+    };
+    Finding::NotProvable(format!(
+        "{what} does not exist yet; {before} may make it. If not, {fix}"
+    ))
 }
 
 /// What cannot be looked at from here.
@@ -149,6 +182,11 @@ pub(super) mod tests {
         }
     }
 
+    fn excuse(runs: bool, stacks: &[&str]) -> Excuse {
+        let stacks = stacks.iter().map(|stack| (*stack).to_owned()).collect();
+        Excuse { runs, stacks }
+    }
+
     #[test]
     fn what_is_missing_says_what_to_do() {
         let all = needs();
@@ -156,14 +194,27 @@ pub(super) mod tests {
         if let Need::LogGroup { create, .. } = &mut open.need {
             *create = false;
         }
+        let (none, runs) = (Excuse::default(), excuse(true, &[]));
+        let stacks = ["shop-data", "shop-roles"];
+        let (one, two) = (excuse(false, &stacks[..1]), excuse(false, &stacks));
         let findings = [
-            role(&all[0], None),
-            role(&all[0], Some("arn:aws:iam::333333333333:role/app/web")),
-            secret(&all[1], Found::Missing),
-            secret(&all[1], Found::Deleted),
-            thing(&all[2], false),
-            thing(&open, false),
-            thing(&all[4], false),
+            role(&all[0], None, &none),
+            role(
+                &all[0],
+                Some("arn:aws:iam::333333333333:role/app/web"),
+                &one,
+            ),
+            secret(&all[1], Found::Missing, &none),
+            secret(&all[1], Found::Deleted, &one),
+            thing(&all[2], false, &runs),
+            thing(&open, false, &none),
+            thing(&all[4], false, &none),
+            thing(&all[4], false, &runs),
+            role(&all[0], None, &one),
+            secret(&all[1], Found::Missing, &two),
+            thing(&all[2], false, &one),
+            thing(&open, false, &one),
+            thing(&all[4], false, &one),
             Some(unseen(&all[5], "it is in S3")),
             Some(unanswered(
                 &["a", "b", "c", "d", "e"].map(str::to_owned),
@@ -176,12 +227,13 @@ pub(super) mod tests {
             .map(|finding| text(finding.as_ref().unwrap()));
         insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
         let well = [
-            role(&all[0], Some("arn:aws:iam::333333333333:role/web")),
-            secret(&all[1], Found::There),
-            thing(&all[2], true),
-            thing(&all[3], false),
+            role(&all[0], Some("arn:aws:iam::333333333333:role/web"), &none),
+            secret(&all[1], Found::There, &none),
+            thing(&all[2], true, &none),
+            thing(&all[3], false, &none),
+            thing(&all[4], true, &runs),
             no_execution_role(&all[3..5], false),
         ];
-        assert_eq!(well, [const { None }; 5]);
+        assert_eq!(well, [const { None }; 6]);
     }
 }

@@ -146,7 +146,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     let deploy = (option::of(text()), text(), differences());
     let run = (
         (text(), text()),
-        option::of(vec(text(), 0..3)),
+        option::of(vec(part(), 0..3)),
         vec(text(), 0..3),
         differences(),
     );
@@ -162,6 +162,14 @@ fn plan() -> impl Strategy<Value = Plan> {
             differences,
         }),
         3 => stack(),
+    ]
+}
+
+/// A part of a command.
+fn part() -> impl Strategy<Value = String> {
+    prop_oneof![
+        text(),
+        text().prop_map(|text| format!("PASSWORD={MASKED} {text}"))
     ]
 }
 

@@ -145,7 +145,7 @@ fn footer(preview: &Preview) -> Markup {
             p {
                 "Computed from the live state; nothing was changed."
                 @if !preview.show_values {
-                    " Values of environment variables are masked."
+                    " Values of environment variables, and what looks like a secret, are masked."
                 }
             }
             dl {

@@ -9,7 +9,10 @@
 
 mod defaults;
 mod names;
+mod secrets;
 mod words;
+
+pub use words::masked_command;
 
 use serde_json::{Map, Number, Value};
 

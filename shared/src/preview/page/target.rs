@@ -7,6 +7,7 @@ use super::stack::stack;
 use super::{anchor, verdict};
 use crate::preview::words::count;
 use crate::preview::{Plan, Preview, TargetPreview, ValueChange};
+use crate::task_definition::diff::masked_command;
 
 const OF_A_TASK: [&str; 3] = ["What", "The service's", "The task's"];
 
@@ -106,7 +107,11 @@ fn plan(preview: &Preview, target: &TargetPreview) -> Markup {
                 "."
             }
             @if let Some(command) = command {
-                p.plan { "Its command: " code { (serde_json::json!(command)) } }
+                @let shown = if preview.show_values { command.clone() } else { masked_command(command) };
+                p.plan {
+                    "Its command: " code { (serde_json::json!(shown)) }
+                    @if shown != *command { " " span.mask { "masked" } }
+                }
             }
             @if !environment.is_empty() {
                 p.plan {

@@ -3,17 +3,13 @@
 use serde_json::Value;
 
 use super::names::{named_list, shape};
+use super::secrets::{follows, is_secret, mentions};
 use super::{Difference, same};
 
 /// More of a text than this many characters is not shown.
 const LONGEST: usize = 200;
 /// How much of two long texts is shown of what they have in common before they differ.
 const RUN_UP: usize = 40;
-
-/// Words in the name of a log driver's or volume driver's option that make its value a secret.
-const SECRET_NAMES: [&str; 6] = ["auth", "key", "passwd", "password", "secret", "token"];
-/// The same in its value, such as `username=x,password=y` of a network file system.
-const SECRET_VALUES: [&str; 3] = ["authorization", "passwd", "password"];
 
 impl Difference {
     /// Where it is: `container web: environment LOG_LEVEL`, `container web: healthCheck.interval`,
@@ -45,9 +41,10 @@ impl Difference {
 
     /// From and to as texts for people; `None` where there is nothing.
     ///
-    /// Unless `show_values`, the values of environment variables, and of driver options that look
-    /// like secrets, are told as `set`, `set to another value` and `was set`, never with their
-    /// length or a hash. `secrets` are shown: they say where a secret is, not what it is. Texts
+    /// Unless `show_values`, the values of environment variables, and texts that look like secrets
+    /// wherever they are, such as parts of a command, are told as `set`, `set to another value` and
+    /// `was set`, never with their length or a hash. `secrets` are shown: they say where a secret
+    /// is, not what it is. Texts
     /// are shown without quotes (an empty one as `""`), objects and lists as compact JSON, and of
     /// long texts 200 characters, among them the first that differs.
     pub fn shown(&self, show_values: bool) -> (Option<String>, Option<String>) {
@@ -105,52 +102,39 @@ fn mask(shape: &[String], value: &Value, other: Option<&Value>, side: Side) -> V
             let masked = entries.iter().enumerate().map(|(n, value)| {
                 let step = if named { "*".to_owned() } else { n.to_string() };
                 let other = other.and_then(|other| other.get(n));
+                if follows(entries, n) {
+                    return hidden(value, other, side);
+                }
                 mask(&below(shape, &step), value, other, side)
             });
             masked.collect()
         }
-        plain if is_secret(shape, plain) => match (side, other) {
-            (Side::From, None) => "was set".into(),
-            (Side::To, Some(other)) if !same(plain, other) => "set to another value".into(),
-            _ => "set".into(),
-        },
+        plain if is_secret(shape, plain) => hidden(plain, other, side),
         plain => plain.clone(),
     }
 }
 
+fn hidden(value: &Value, other: Option<&Value>, side: Side) -> Value {
+    match (side, other) {
+        (Side::From, None) => "was set".into(),
+        (Side::To, Some(other)) if !same(value, other) => "set to another value".into(),
+        _ => "set".into(),
+    }
+}
+
+/// A command whose parts that look like secrets are told as `set`, as in a difference.
+pub fn masked_command(command: &[String]) -> Vec<String> {
+    let parts: Vec<Value> = command.iter().map(|part| part.as_str().into()).collect();
+    let each = command.iter().enumerate();
+    let masked = each.map(|(n, part)| match mentions(part) || follows(&parts, n) {
+        true => "set".to_owned(),
+        false => part.clone(),
+    });
+    masked.collect()
+}
+
 fn below(shape: &[String], step: &str) -> Vec<String> {
     shape.iter().cloned().chain([step.to_owned()]).collect()
-}
-
-/// Whether a plain value may be secret: all in an `environment`, wherever one is, except names of
-/// variables; and options of drivers by what they are called or hold.
-fn is_secret(shape: &[String], value: &Value) -> bool {
-    let steps: Vec<&str> = shape.iter().map(String::as_str).collect();
-    let known = matches!(
-        steps.as_slice(),
-        ["containerDefinitions", "*", "environment"]
-    );
-    let environment = steps.iter().position(|step| is_environment(step));
-    if let Some(inside) = environment.and_then(|at| steps.get(at + 1..)) {
-        // A label of this name is one text and no environment.
-        return known || !matches!(inside, [] | [_, "name"]);
-    }
-    let [.., map, option] = steps.as_slice() else {
-        return false;
-    };
-    let holds = |text: &str, words: &[&str]| {
-        let text = text.to_ascii_lowercase();
-        words.iter().any(|word| text.contains(word))
-    };
-    let secret_value = value
-        .as_str()
-        .is_some_and(|text| holds(text, &SECRET_VALUES));
-    matches!(*map, "options" | "driverOpts") && (holds(option, &SECRET_NAMES) || secret_value)
-}
-
-fn is_environment(step: &str) -> bool {
-    let names = ["environment", "environmentVariables"];
-    names.iter().any(|name| step.eq_ignore_ascii_case(name))
 }
 
 /// The value with its long texts cut; of texts that begin alike, to where they differ.

@@ -11,6 +11,15 @@ use crate::task_definition::tests::json_value;
 /// Part of every value that must not be shown.
 pub(super) const HIDDEN: &str = "hunter";
 
+/// Parts of commands with such a value, each by itself.
+fn told() -> [String; 3] {
+    [
+        format!("DB_PASSWORD={HIDDEN}6 ./migrate"),
+        format!("--dsn=postgres://u:{HIDDEN}7@db/shop"),
+        format!("curl -H 'Authorization: {HIDDEN}8' localhost"),
+    ]
+}
+
 /// An object with those of the fields that are there.
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let there = fields
@@ -71,10 +80,12 @@ fn port() -> impl Strategy<Value = Value> {
 
 fn health() -> impl Strategy<Value = Value> {
     let times = || maybe(&[json!(3), json!(5), json!(30)]);
-    (times(), times(), times(), of(json_value())).prop_map(
-        |(interval, timeout, retries, future)| {
+    let [_, _, told] = told();
+    let command = one(&[json!(["CMD", "true"]), json!(["CMD-SHELL", told])]);
+    (command, times(), times(), times(), of(json_value())).prop_map(
+        |(command, interval, timeout, retries, future)| {
             object([
-                ("command", Some(json!(["CMD", "true"]))),
+                ("command", Some(command)),
                 ("interval", interval),
                 ("timeout", timeout),
                 ("retries", retries),
@@ -91,12 +102,11 @@ fn log() -> impl Strategy<Value = Value> {
         0..3,
     );
     let token = maybe(&[json!(format!("{HIDDEN}4")), json!(format!("{HIDDEN}5"))]);
-    (of(options), token).prop_map(|(options, token)| {
+    let key = select(vec!["splunk-Token", "Header"]);
+    (of(options), key, token).prop_map(|(options, key, token)| {
         let mut options: Option<Map<String, Value>> = options.map(|it| it.into_iter().collect());
         if let Some(token) = token {
-            options
-                .get_or_insert_default()
-                .insert("splunk-Token".into(), token);
+            options.get_or_insert_default().insert(key.into(), token);
         }
         object([
             ("logDriver", Some(json!("splunk"))),
@@ -105,12 +115,30 @@ fn log() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Labels of which one is always there.
+fn labels() -> impl Strategy<Value = Value> {
+    let team = one(&[
+        json!("a"),
+        json!(format!("{{\"password\": \"{HIDDEN}9\"}}")),
+    ]);
+    let key = maybe(&[json!("b"), json!(format!("{HIDDEN}4"))]);
+    (team, key).prop_map(|(team, key)| object([("team", Some(team)), ("license-key", key)]))
+}
+
 fn container(name: &'static str) -> impl Strategy<Value = Value> {
+    let [set, address, _] = told();
     let plain = (
         one(&[json!("i:1"), json!("i:2")]),
         maybe(&[json!(0), json!(10)]),
         maybe(&[json!(true), json!(false)]),
-        maybe(&[json!([]), json!(["a"]), json!(["a", "b"])]),
+        maybe(&[
+            json!([]),
+            json!(["a"]),
+            json!(["a", "b"]),
+            json!(["a", set]),
+            json!([address]),
+        ]),
+        of(labels()),
     );
     let mount = pair("containerPath", "sourceVolume").prop_flat_map(|mount| {
         maybe(&[json!(true), json!(false)]).prop_map(move |only| {
@@ -129,7 +157,7 @@ fn container(name: &'static str) -> impl Strategy<Value = Value> {
         list(pair("value", "type")),
     );
     (plain, lists, of(health()), of(log()), of(json_value())).prop_map(
-        move |((image, cpu, essential, command), lists, health, log, future)| {
+        move |((image, cpu, essential, command, labels), lists, health, log, future)| {
             let (environment, secrets, ports, mounts, files) = lists;
             object([
                 ("name", Some(json!(name))),
@@ -137,6 +165,7 @@ fn container(name: &'static str) -> impl Strategy<Value = Value> {
                 ("cpu", cpu),
                 ("essential", essential),
                 ("command", command),
+                ("dockerLabels", labels),
                 ("environment", environment),
                 ("secrets", secrets),
                 ("portMappings", ports),
