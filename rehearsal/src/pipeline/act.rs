@@ -43,6 +43,23 @@ pub(super) struct Done {
     pub(super) revision: Option<String>,
     /// Why it was not run.
     pub(super) not_run: Option<String>,
+    /// Names of output artifacts that nobody made.
+    pub(super) absent: Vec<String>,
+}
+
+impl Done {
+    /// What later actions may take in.
+    fn made(&self, outputs: &[Artifact]) -> Vec<Artifact> {
+        let there = outputs
+            .iter()
+            .filter(|output| !self.absent.contains(&output.name));
+        there
+            .map(|output| Artifact {
+                revision: self.revision.clone(),
+                ..output.clone()
+            })
+            .collect()
+    }
 }
 
 /// How an action did not succeed.
@@ -276,6 +293,7 @@ impl Task<'_> {
             }
             Err(Undone::Abandoned) => (Status::Stopped, "Abandoned", Done::default(), None),
         };
+        let made = done.made(&self.outputs);
         let mut said = done.said;
         let error = problem.as_ref();
         said.error = error.map(|problem| (problem.code.clone(), problem.message.clone()));
@@ -285,14 +303,11 @@ impl Task<'_> {
         let lasted = self.started.elapsed().unwrap_or_default();
         self.engine.change(self.execution, |run| {
             if status == Status::Succeeded {
-                for output in &self.outputs {
-                    let revision = done.revision.clone();
-                    let artifact = Artifact {
-                        revision,
-                        ..output.clone()
-                    };
-                    run.artifacts.insert(output.name.clone(), artifact);
+                for name in &done.absent {
+                    run.artifacts.remove(name);
                 }
+                let named = made.into_iter().map(|made| (made.name.clone(), made));
+                run.artifacts.extend(named);
                 if let Some(namespace) = &self.action.namespace {
                     run.variables
                         .insert(namespace.clone(), said.variables.clone());
@@ -323,12 +338,54 @@ impl Task<'_> {
     }
 }
 
-/// What a source adds to an execution's `artifactRevisions`.
+/// What a source adds to an execution's `artifactRevisions`; a retry's takes the first one's place.
 pub(super) fn note_revision(task: &Task<'_>, revision: Value) {
     task.engine.note(|known| {
         let runs = &mut known.executions;
         if let Some(run) = runs.iter_mut().find(|run| run.id == task.execution) {
-            run.revisions.push(revision);
+            put_revision(&mut run.revisions, revision);
         }
     });
+}
+
+fn put_revision(revisions: &mut Vec<Value>, revision: Value) {
+    let name = &revision["name"];
+    match revisions.iter_mut().find(|known| known["name"] == *name) {
+        Some(known) => *known = revision,
+        None => revisions.push(revision),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_source_has_one_revision_however_often_it_is_repeated() {
+        let revision = |name: &str, id: u32| json!({ "name": name, "revisionId": id });
+        let mut revisions = Vec::new();
+        for (name, id) in [("A", 1), ("B", 2), ("A", 3)] {
+            put_revision(&mut revisions, revision(name, id));
+        }
+        assert_eq!(revisions, [revision("A", 3), revision("B", 2)]);
+    }
+
+    #[test]
+    fn an_artifact_that_nobody_made_is_not_there() {
+        let store = Store {
+            bucket: "b".to_owned(),
+            key: None,
+        };
+        let outputs = ["Given", "Absent"].map(|name| artifacts::place("p", name, &store));
+        let done = Done {
+            revision: Some("1".to_owned()),
+            absent: vec!["Absent".to_owned()],
+            ..Done::default()
+        };
+        let made = done.made(&outputs);
+        let names: Vec<&str> = made.iter().map(|made| made.name.as_str()).collect();
+        assert_eq!(names, ["Given"]);
+        assert_eq!(made[0].revision.as_deref(), Some("1"));
+    }
 }
