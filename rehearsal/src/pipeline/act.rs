@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::audience::{Problem, What};
@@ -338,38 +337,9 @@ impl Task<'_> {
     }
 }
 
-/// What a source adds to an execution's `artifactRevisions`; a retry's takes the first one's place.
-pub(super) fn note_revision(task: &Task<'_>, revision: Value) {
-    task.engine.note(|known| {
-        let runs = &mut known.executions;
-        if let Some(run) = runs.iter_mut().find(|run| run.id == task.execution) {
-            put_revision(&mut run.revisions, revision);
-        }
-    });
-}
-
-fn put_revision(revisions: &mut Vec<Value>, revision: Value) {
-    let name = &revision["name"];
-    match revisions.iter_mut().find(|known| known["name"] == *name) {
-        Some(known) => *known = revision,
-        None => revisions.push(revision),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_source_has_one_revision_however_often_it_is_repeated() {
-        let revision = |name: &str, id: u32| json!({ "name": name, "revisionId": id });
-        let mut revisions = Vec::new();
-        for (name, id) in [("A", 1), ("B", 2), ("A", 3)] {
-            put_revision(&mut revisions, revision(name, id));
-        }
-        assert_eq!(revisions, [revision("A", 3), revision("B", 2)]);
-    }
 
     #[test]
     fn an_artifact_that_nobody_made_is_not_there() {
