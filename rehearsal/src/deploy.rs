@@ -78,6 +78,10 @@ pub fn deploy(
         "--stack-name",
         stack.name,
     ]);
+    // Else it would take what a file beside the template says, which was meant for the real AWS.
+    let config = home.join("samconfig.toml");
+    fs::write(&config, "version = 0.1\n").context("write sam's settings")?;
+    sam.arg("--config-file").arg(&config);
     sam.arg("--template-file").arg(stack.template);
     if !stack.parameters.is_empty() {
         sam.arg("--parameter-overrides");

@@ -60,6 +60,16 @@ pub enum RetryMode {
     AllActions,
 }
 
+/// Why CodePipeline would not make this pipeline: the form of its definition, and its role.
+fn refusals(rehearsal: &Rehearsal, definition: &Definition) -> Vec<String> {
+    let mut wrong = rehearsal.pipeline().refusals(&definition.declaration);
+    if let Some(role) = &definition.role {
+        let trusts = role::trusts(&rehearsal.tooling(), role, "codepipeline.amazonaws.com");
+        wrong.extend(trusts.err().map(|error| format!("{error:#}")));
+    }
+    wrong
+}
+
 impl Pipeline {
     /// Makes the pipeline known to the functions, in account 111111111111 and the region of the pipelines.
     ///
@@ -73,11 +83,9 @@ impl Pipeline {
         audience: Arc<dyn Audience>,
     ) -> Result<Self> {
         let home = rehearsal.tooling();
-        let missing = inputs.missing(&definition);
-        ensure!(missing.is_empty(), "{}", missing.join("\n"));
-        if let Some(role) = &definition.role {
-            role::trusts(&home, role, "codepipeline.amazonaws.com")?;
-        }
+        let mut wrong = inputs.missing(&definition, home.region());
+        wrong.extend(refusals(rehearsal, &definition));
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         let stages = definition.stages.iter().map(|stage| KnownStage {
             name: stage.name.clone(),
             actions: stage

@@ -1,6 +1,7 @@
 //! Executions that meet, that are stopped, that are rejected (CONTRACTS 3.2.10, 3.2.11).
 
 use rehearsal::codepipeline::Answer;
+use rehearsal::pipeline::{Approval, Audience, Decision, Event};
 
 use super::*;
 
@@ -161,4 +162,32 @@ fn an_abandoned_function_is_not_listened_to() {
         Some("InvalidJobStateException"),
         "{last:#?}"
     );
+}
+
+/// Watches until the last stage.
+struct Broken;
+
+impl Audience for Broken {
+    fn hear(&self, event: &Event) {
+        let last = event.stage.as_deref() == Some("Production");
+        assert!(!last, "this one cannot watch any longer");
+    }
+
+    fn decide(&self, approval: &Approval) -> Decision {
+        panic!("nothing is told of, and so asked for: {approval:#?}");
+    }
+}
+
+#[test]
+fn an_audience_that_breaks_down_holds_nobody_up() {
+    let world = world();
+    let stages = json!([source("Source"), approval("Production", json!({}))]);
+    let given = properties(&world, "rehearse-broken", "QUEUED", stages);
+    let definition = Definition::parse(&given).unwrap();
+    let inputs = from(folder(&world, "rehearse-broken", &[("a", "b")]));
+    let pipeline = Pipeline::new(&world.rehearsal, definition, inputs, Arc::new(Broken)).unwrap();
+    let ids = [start(&pipeline), start(&pipeline)];
+    for id in &ids {
+        assert_eq!(end(&pipeline, id).status, Status::Failed);
+    }
 }

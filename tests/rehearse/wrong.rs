@@ -47,6 +47,20 @@ fn what_fails_says_why() {
         "ConfigurationError",
         &["UserParameters refers to #{Source.Nothing}"],
     );
+    let ended = run("rehearse-absent", &|given, _| {
+        let build = json!({ "Name": "Make", "Namespace": "Make",
+            "ActionTypeId": { "Category": "Deploy", "Owner": "AWS",
+                "Provider": "CloudFormation", "Version": "1" },
+            "OutputArtifacts": [{ "Name": "Made" }] });
+        let stages = given["Stages"].as_array_mut().unwrap();
+        stages.insert(1, json!({ "Name": "Make", "Actions": [build] }));
+        stages[2] = update("Test", "Made");
+    });
+    check(
+        &ended,
+        "ConfigurationError",
+        &["there is no artifact Made", "--artifact Made=FOLDER"],
+    );
     world.hold(20);
     let ended = run("rehearse-silent", &|_, inputs| {
         inputs.silence = Some(Duration::from_millis(300));

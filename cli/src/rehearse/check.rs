@@ -7,18 +7,18 @@ use super::options::Options;
 
 /// What is wrong, each a sentence that says what would be right.
 pub(super) fn check(definition: &Definition, inputs: &Inputs, options: &Options) -> Vec<String> {
-    let mut wrong = inputs.missing(definition);
+    let mut wrong = inputs.missing(definition, &options.region);
     let variables: Vec<&str> = definition.variables.iter().map(|v| &*v.name).collect();
     for name in inputs.variables.keys() {
         unknown(&mut wrong, "--variable", "variable", name, &variables);
     }
-    let not_run = definition.actions();
-    let not_run = not_run.filter(|(_, action)| !runs(action, options));
-    let namespaces: Vec<&str> = not_run
+    let open = definition.actions();
+    let open = open.filter(|(_, action)| !runs(action, options) || is_folder(action, options));
+    let namespaces: Vec<&str> = open
         .filter_map(|(_, action)| action.namespace.as_deref())
         .collect();
     for name in inputs.outputs.keys() {
-        let what = "namespace of an action that is not run";
+        let what = "namespace of an action that is not run, or of a source that is a folder";
         unknown(&mut wrong, "--variable", what, name, &namespaces);
     }
     for variable in definition.variables.iter().filter(|v| v.default.is_none()) {
@@ -61,6 +61,12 @@ pub(super) fn runs(action: &Action, options: &Options) -> bool {
         Kind::Build => here && !given(action, options),
         Kind::NotRun => false,
     }
+}
+
+/// Whether it is a source whose folder is given; a folder does not know all that a commit does.
+fn is_folder(action: &Action, options: &Options) -> bool {
+    let given = |(name, _): &(String, _)| *name == action.name;
+    action.kind() == Kind::Source && options.source.iter().any(given)
 }
 
 /// Whether it is a build all of whose output artifacts are given.
@@ -109,7 +115,7 @@ mod tests {
             "Variables": [{ "Name": "TAG" }, { "Name": "LEVEL", "DefaultValue": "info" }],
             "Stages": [
                 { "Name": "Source", "Actions": [{
-                    "Name": "Zip",
+                    "Name": "Zip", "Namespace": "Src",
                     "ActionTypeId": kind("Source", "S3"),
                     "OutputArtifacts": [{ "Name": "Src" }],
                     "Configuration": { "S3Bucket": "b", "S3ObjectKey": "k" },
@@ -135,6 +141,9 @@ mod tests {
         let passes = checked("t --variable TAG=1 Out.Url=x --approve Go Test/Go --source Zip=.");
         assert!(passes.is_empty(), "{passes:?}");
         assert!(checked("t --variable TAG=1 --approve all").is_empty());
+        let of_source = "t --variable TAG=1 Src.AuthorDate=2026-01-01";
+        assert!(checked(&format!("{of_source} --source Zip=.")).is_empty());
+        assert_eq!(checked(of_source).len(), 1, "what is in S3 knows its own");
     }
 
     #[test]
@@ -150,7 +159,7 @@ mod tests {
             wrong[1..],
             [
                 "--variable TAGS: the pipeline has no such variable; there are: TAG, LEVEL",
-                "--variable In: the pipeline has no such namespace of an action that is not run; there are: Out",
+                "--variable In: the pipeline has no such namespace of an action that is not run, or of a source that is a folder; there are: Out",
                 "the pipeline's variable TAG has no default: give --variable TAG=VALUE",
                 "--approve Goo: the pipeline has no such approval; there are: Go, Test/Go",
             ]

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -48,6 +50,7 @@ pub(super) fn run(
         good &= matches!(ended.status, Status::Succeeded | Status::Superseded);
         told.push(ended);
     }
+    watcher.check()?;
     let open = watcher.unanswered();
     watcher.release();
     for execution in &told {
@@ -71,7 +74,12 @@ pub(super) fn run(
 }
 
 /// An execution's end, however often its stages are retried.
-fn end_of(pipeline: &Pipeline, id: &str, all: &[String], watcher: &Watcher) -> Result<Execution> {
+fn end_of(
+    pipeline: &Pipeline,
+    id: &str,
+    all: &[String],
+    watcher: &Arc<Watcher>,
+) -> Result<Execution> {
     loop {
         let ended = wait(pipeline, id, all, watcher)?;
         let failed = ended
@@ -86,12 +94,31 @@ fn end_of(pipeline: &Pipeline, id: &str, all: &[String], watcher: &Watcher) -> R
             return Ok(ended);
         }
         let question = format!("Stage {} failed. Retry it? [failed/all/NO]", stage.name);
-        let mode = match watcher.ask(&question).as_deref() {
+        let asking = Arc::clone(watcher);
+        let answer = answer(move || asking.ask(&question), interrupt::check)?;
+        let mode = match answer.as_deref() {
             Some("failed" | "f") => RetryMode::FailedActions,
             Some("all" | "a") => RetryMode::AllActions,
             _ => return Ok(ended),
         };
         pipeline.retry(id, &stage.name, mode)?;
+    }
+}
+
+/// What a person says, unless an end is asked for first: whoever waits for a line does not hear
+/// Ctrl-C.
+fn answer(
+    ask: impl FnOnce() -> Option<String> + Send + 'static,
+    check: impl Fn() -> Result<()>,
+) -> Result<Option<String>> {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || tell.send(ask()));
+    loop {
+        match told.recv_timeout(BREATH) {
+            Ok(answer) => return Ok(answer),
+            Err(RecvTimeoutError::Timeout) => check()?,
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+        }
     }
 }
 
@@ -106,6 +133,7 @@ fn wait(pipeline: &Pipeline, id: &str, all: &[String], watcher: &Watcher) -> Res
             .execution(id)
             .with_context(|| format!("there is no execution {id}"))?;
         interrupt::check()?;
+        watcher.check()?;
         watcher.breathe();
         if watcher.unanswered().is_some() && !stopped {
             stopped = true;
@@ -231,6 +259,15 @@ mod tests {
             conclusion(&execution(Status::Succeeded), "3f2b", None, Paint(false)),
             "\nSucceeded: execution 3f2b"
         );
+    }
+
+    #[test]
+    fn a_question_that_nobody_answers_does_not_outlast_an_end() {
+        let (_person, line) = mpsc::channel::<String>();
+        let ended = answer(move || line.recv().ok(), || anyhow::bail!("Ctrl-C"));
+        assert_eq!(ended.unwrap_err().to_string(), "Ctrl-C");
+        let said = answer(|| Some("all".to_owned()), || Ok(()));
+        assert_eq!(said.unwrap().as_deref(), Some("all"));
     }
 
     #[test]

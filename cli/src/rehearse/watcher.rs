@@ -1,11 +1,10 @@
 //! Who watches the run for the person at the terminal, and asks that person for decisions.
 
-#![expect(clippy::print_stdout, reason = "a command's output")]
-
 use std::io::{BufRead, IsTerminal, Write, stdin, stdout};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use anyhow::{Result, ensure};
 use rehearsal::pipeline::{Approval, Audience, Decision, Event};
 use serde_json::{Value, json};
 
@@ -30,12 +29,54 @@ pub(super) struct Watcher {
 
 /// Standard output. What happens while somebody is asked is told afterwards: the run never waits for
 /// a line to be printed.
-#[derive(Default)]
 struct Terminal {
+    out: Box<dyn Write + Send>,
     asking: bool,
     held: Vec<String>,
     /// Nobody is asked any more, and nothing shown of what is to be decided.
     over: bool,
+    /// Nobody reads it any more.
+    closed: bool,
+}
+
+impl Terminal {
+    fn new(out: Box<dyn Write + Send>) -> Self {
+        Self {
+            out,
+            asking: false,
+            held: Vec::new(),
+            over: false,
+            closed: false,
+        }
+    }
+
+    /// Shows lines, or keeps them while somebody is asked.
+    fn tell(&mut self, lines: Vec<String>) {
+        if self.asking {
+            self.held.extend(lines);
+        } else {
+            lines
+                .iter()
+                .for_each(|line| self.write(&format!("{line}\n")));
+        }
+    }
+
+    fn ask(&mut self, question: &str) {
+        self.asking = true;
+        self.write(&format!("{question} "));
+    }
+
+    fn answered(&mut self) {
+        self.asking = false;
+        let held = std::mem::take(&mut self.held);
+        self.tell(held);
+    }
+
+    /// Only notes that it cannot be written to: the run's own threads come here.
+    fn write(&mut self, text: &str) {
+        let written = self.out.write_all(text.as_bytes());
+        self.closed |= written.and_then(|()| self.out.flush()).is_err();
+    }
 }
 
 /// How events are told.
@@ -87,7 +128,7 @@ impl Watcher {
             pages,
             alive: Mutex::default(),
             turn: Mutex::default(),
-            terminal: Mutex::default(),
+            terminal: Mutex::new(Terminal::new(Box::new(stdout()))),
             open: Mutex::default(),
             stopped: Condvar::new(),
         }
@@ -96,6 +137,15 @@ impl Watcher {
     /// The approval that the run cannot go on without, once there is one.
     pub(super) fn unanswered(&self) -> Option<Approval> {
         lock(&self.open).clone()
+    }
+
+    /// An error when nobody reads what is printed, such as `head` that has seen enough.
+    pub(super) fn check(&self) -> Result<()> {
+        ensure!(
+            !lock(&self.terminal).closed,
+            "standard output is closed: the rehearsal was stopped; nothing is left running"
+        );
+        Ok(())
     }
 
     /// A line of its own, between the events.
@@ -150,26 +200,17 @@ impl Watcher {
     }
 
     fn print(&self, lines: Vec<String>) {
-        let mut terminal = lock(&self.terminal);
-        if terminal.asking {
-            terminal.held.extend(lines);
-        } else {
-            lines.iter().for_each(|line| println!("{line}"));
-        }
+        lock(&self.terminal).tell(lines);
     }
 
     fn question(&self, question: &str) -> Option<String> {
         if !self.hears() {
             return None;
         }
-        lock(&self.terminal).asking = true;
-        print!("{question} ");
-        let _ = stdout().flush();
+        lock(&self.terminal).ask(question);
         let mut line = String::new();
         let read = stdin().lock().read_line(&mut line);
-        let mut terminal = lock(&self.terminal);
-        terminal.asking = false;
-        terminal.held.drain(..).for_each(|line| println!("{line}"));
+        lock(&self.terminal).answered();
         match read {
             // Ctrl-D: who was there has gone.
             Ok(0) | Err(_) => None,
@@ -305,5 +346,29 @@ mod tests {
     #[test]
     fn a_comment_is_cut_to_what_codepipeline_takes() {
         assert_eq!(decision(true, "ä".repeat(600)).summary.chars().count(), 512);
+    }
+    /// A pipe whose reader has gone.
+    struct Closed;
+
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn output_that_nobody_reads_is_noted_and_stops_nothing_itself() {
+        let mut terminal = Terminal::new(Box::new(Closed));
+        terminal.ask("Go?");
+        terminal.tell(vec!["kept".to_owned()]);
+        terminal.answered();
+        assert!(terminal.closed && terminal.held.is_empty());
+        let mut terminal = Terminal::new(Box::new(Vec::new()));
+        terminal.tell(vec!["told".to_owned()]);
+        assert!(!terminal.closed);
     }
 }

@@ -52,16 +52,26 @@ pub(crate) struct KnownStage {
 }
 
 impl CodePipeline {
-    /// Makes a pipeline known. It is refused as `CreatePipeline` would refuse it for its form, and
-    /// when another one has its name.
-    pub(crate) fn make_known(&self, name: &str, known: Known) -> Result<()> {
-        let request = json!({ "pipeline": known.declaration });
-        if let Err(refusal) = self.shared.model.check("CreatePipeline", &request) {
-            bail!(
+    /// What is wrong with the form of a pipeline's declaration: `CreatePipeline` would refuse it, or
+    /// has no word for it, so that `GetPipeline` could not tell of it.
+    pub(crate) fn refusals(&self, declaration: &Value) -> Vec<String> {
+        let model = &self.shared.model;
+        let both = json!({ "pipeline": declaration });
+        if let Err(refusal) = model.check("CreatePipeline", &both) {
+            return vec![format!(
                 "CodePipeline would refuse this definition: {}",
                 refusal.message
-            );
+            )];
         }
+        let wrong = model.check_answer("GetPipeline", &both).err();
+        wrong
+            .map(|wrong| format!("CodePipeline's API has no such definition: {wrong}"))
+            .into_iter()
+            .collect()
+    }
+
+    /// Makes a pipeline known, whose form is right; refused when another one has its name.
+    pub(crate) fn make_known(&self, name: &str, known: Known) -> Result<()> {
         let mut state = self.state();
         if state.known.contains_key(name) {
             bail!("a pipeline {name} is there already: names are unique in an account and region");

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::audience::{Problem, What};
@@ -43,6 +42,23 @@ pub(super) struct Done {
     pub(super) revision: Option<String>,
     /// Why it was not run.
     pub(super) not_run: Option<String>,
+    /// Names of output artifacts that nobody made.
+    pub(super) absent: Vec<String>,
+}
+
+impl Done {
+    /// What later actions may take in.
+    fn made(&self, outputs: &[Artifact]) -> Vec<Artifact> {
+        let there = outputs
+            .iter()
+            .filter(|output| !self.absent.contains(&output.name));
+        there
+            .map(|output| Artifact {
+                revision: self.revision.clone(),
+                ..output.clone()
+            })
+            .collect()
+    }
 }
 
 /// How an action did not succeed.
@@ -276,6 +292,7 @@ impl Task<'_> {
             }
             Err(Undone::Abandoned) => (Status::Stopped, "Abandoned", Done::default(), None),
         };
+        let made = done.made(&self.outputs);
         let mut said = done.said;
         let error = problem.as_ref();
         said.error = error.map(|problem| (problem.code.clone(), problem.message.clone()));
@@ -285,14 +302,11 @@ impl Task<'_> {
         let lasted = self.started.elapsed().unwrap_or_default();
         self.engine.change(self.execution, |run| {
             if status == Status::Succeeded {
-                for output in &self.outputs {
-                    let revision = done.revision.clone();
-                    let artifact = Artifact {
-                        revision,
-                        ..output.clone()
-                    };
-                    run.artifacts.insert(output.name.clone(), artifact);
+                for name in &done.absent {
+                    run.artifacts.remove(name);
                 }
+                let named = made.into_iter().map(|made| (made.name.clone(), made));
+                run.artifacts.extend(named);
                 if let Some(namespace) = &self.action.namespace {
                     run.variables
                         .insert(namespace.clone(), said.variables.clone());
@@ -323,12 +337,25 @@ impl Task<'_> {
     }
 }
 
-/// What a source adds to an execution's `artifactRevisions`.
-pub(super) fn note_revision(task: &Task<'_>, revision: Value) {
-    task.engine.note(|known| {
-        let runs = &mut known.executions;
-        if let Some(run) = runs.iter_mut().find(|run| run.id == task.execution) {
-            run.revisions.push(revision);
-        }
-    });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_artifact_that_nobody_made_is_not_there() {
+        let store = Store {
+            bucket: "b".to_owned(),
+            key: None,
+        };
+        let outputs = ["Given", "Absent"].map(|name| artifacts::place("p", name, &store));
+        let done = Done {
+            revision: Some("1".to_owned()),
+            absent: vec!["Absent".to_owned()],
+            ..Done::default()
+        };
+        let made = done.made(&outputs);
+        let names: Vec<&str> = made.iter().map(|made| made.name.as_str()).collect();
+        assert_eq!(names, ["Given"]);
+        assert_eq!(made[0].revision.as_deref(), Some("1"));
+    }
 }

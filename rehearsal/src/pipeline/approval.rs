@@ -1,10 +1,11 @@
 //! A manual approval: the audience decides, CodePipeline remembers who and what was said.
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::act::{Done, Task, Undone};
@@ -67,21 +68,11 @@ fn publish(task: &Task<'_>, approval: &Approval) -> Result<(), Undone> {
         return Ok(());
     };
     let engine = task.engine;
-    let expires = task.started + patience(task);
-    let expires = expires.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let message = json!({
-        "region": engine.home.region(),
-        "approval": {
-            "pipelineName": approval.pipeline,
-            "stageName": approval.stage,
-            "actionName": approval.action,
-            "token": approval.token,
-            // Seconds since 1970: a rehearsal has no other use for dates.
-            "expires": expires.as_secs().to_string(),
-            "externalEntityLink": approval.link,
-            "customData": approval.custom_data,
-        },
-    });
+    let message = message(
+        approval,
+        engine.home.region(),
+        task.started + patience(task),
+    );
     let subject = format!("Approval needed: {}", approval.pipeline);
     let subject: String = subject.chars().take(100).collect();
     let message = message.to_string();
@@ -93,6 +84,43 @@ fn publish(task: &Task<'_>, approval: &Approval) -> Result<(), Undone> {
     let told = task.actor()?.query("sns", "Publish", &params);
     told.with_context(|| format!("tell the approval's topic {topic}"))?;
     Ok(())
+}
+
+/// What CodePipeline sends to a topic. It has no addresses of the console: nobody could open them.
+fn message(approval: &Approval, region: &str, expires: SystemTime) -> Value {
+    let mut about = json!({
+        "pipelineName": approval.pipeline,
+        "stageName": approval.stage,
+        "actionName": approval.action,
+        "token": approval.token,
+        "expires": minute(expires),
+    });
+    let optional = [
+        ("externalEntityLink", &approval.link),
+        ("customData", &approval.custom_data),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            about[name] = value.as_str().into();
+        }
+    }
+    json!({ "region": region, "approval": about })
+}
+
+/// Such as `2016-07-07T20:22Z`.
+fn minute(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(seconds.as_secs()).unwrap_or_default();
+    // No approval waits for as long as would be out of range.
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let (date, month) = (at.date(), u8::from(at.month()));
+    format!(
+        "{:04}-{month:02}-{:02}T{:02}:{:02}Z",
+        date.year(),
+        date.day(),
+        at.hour(),
+        at.minute()
+    )
 }
 
 /// How long it waits.
@@ -138,5 +166,35 @@ fn principal(by: &str, account: &str) -> String {
         by.to_owned()
     } else {
         format!("arn:aws:iam::{account}:user/{by}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // rules: 3.2.12
+    #[test]
+    fn an_approvals_topic_hears_what_codepipeline_says() {
+        let mut approval = Approval {
+            execution: "3f2b".to_owned(),
+            pipeline: "orders".to_owned(),
+            stage: "Test".to_owned(),
+            action: "Go".to_owned(),
+            custom_data: Some("Release?".to_owned()),
+            link: None,
+            topic: None,
+            token: "t".to_owned(),
+        };
+        let at = UNIX_EPOCH + Duration::from_secs(1_467_922_979);
+        let mut expected = json!({
+            "region": "us-east-1",
+            "approval": { "pipelineName": "orders", "stageName": "Test", "actionName": "Go",
+                "token": "t", "expires": "2016-07-07T20:22Z", "customData": "Release?" },
+        });
+        assert_eq!(message(&approval, "us-east-1", at), expected);
+        approval.link = Some("https://example.com".to_owned());
+        expected["approval"]["externalEntityLink"] = "https://example.com".into();
+        assert_eq!(message(&approval, "us-east-1", at), expected);
     }
 }

@@ -167,10 +167,12 @@ pub fn zip_of_folder(folder: &Path) -> Result<Vec<u8>> {
 
 /// A commit's id of content that has no commit: as long as git's, the same for the same content.
 pub(super) fn revision(content: &[u8]) -> String {
+    digest(content).chars().take(40).collect()
+}
+
+/// The SHA-256 of content, in hexadecimal digits.
+pub(super) fn digest(content: &[u8]) -> String {
     hex::encode(Sha256::digest(content))
-        .chars()
-        .take(40)
-        .collect()
 }
 
 fn mode(path: &Path) -> Result<u32> {

@@ -24,7 +24,8 @@ impl Gates {
         Self { mode, stages }
     }
 
-    /// An execution comes to a stage; answers those whose place before it that takes.
+    /// An execution comes to a stage: it is inside at once where nobody is before it, else it waits.
+    /// Answers those whose place in front of the stage that takes.
     pub(super) fn arrive(&mut self, stage: usize, execution: &str) -> Vec<String> {
         let mode = self.mode;
         let Some(gate) = self.stages.get_mut(stage) else {
@@ -35,30 +36,28 @@ impl Gates {
             Mode::Queued | Mode::Parallel => Vec::new(),
         };
         gate.waiting.push_back(execution.to_owned());
+        gate.let_in(mode);
         overtaken
     }
 
-    /// Lets an execution in when it is its turn.
+    /// Whether an execution that has come to a stage is inside, and may begin.
     pub(super) fn enter(&mut self, stage: usize, execution: &str) -> bool {
-        let mode = self.mode;
         let Some(gate) = self.stages.get_mut(stage) else {
             return true;
         };
-        let first = gate.waiting.front().is_some_and(|first| first == execution);
-        if mode != Mode::Parallel && !(first && gate.inside.is_empty()) {
+        if !gate.inside.contains(execution) {
             return false;
         }
-        gate.waiting.retain(|waiting| waiting != execution);
-        gate.inside.insert(execution.to_owned());
         gate.last = Some(execution.to_owned());
         true
     }
 
-    /// An execution is done with a stage, or waits for it no more.
+    /// An execution is done with a stage, or waits for it no more; the next one is inside.
     pub(super) fn leave(&mut self, stage: usize, execution: &str) {
         if let Some(gate) = self.stages.get_mut(stage) {
             gate.inside.remove(execution);
             gate.waiting.retain(|waiting| waiting != execution);
+            gate.let_in(self.mode);
         }
     }
 
@@ -79,6 +78,17 @@ impl Gates {
     pub(super) fn followed_by(&self, stage: usize, execution: &str) -> Option<&String> {
         let last = self.stages.get(stage)?.last.as_ref()?;
         (self.mode != Mode::Parallel && last != execution).then_some(last)
+    }
+}
+
+impl Gate {
+    fn let_in(&mut self, mode: Mode) {
+        while mode == Mode::Parallel || self.inside.is_empty() {
+            let Some(first) = self.waiting.pop_front() else {
+                return;
+            };
+            self.inside.insert(first);
+        }
     }
 }
 
@@ -114,6 +124,18 @@ mod tests {
         assert!(!gates.enter(0, "c"));
         gates.leave(0, "a");
         assert!(!gates.enter(0, "b") && gates.enter(0, "c"));
+    }
+
+    // rules: 3.2.11
+    #[test]
+    fn only_those_that_wait_are_overtaken() {
+        let mut gates = Gates::new(Mode::Superseded, 2);
+        assert!(gates.arrive(0, "a").is_empty());
+        assert!(gates.arrive(0, "b").is_empty(), "a is inside, and stays");
+        assert_eq!(gates.waiting(0), ["b"]);
+        gates.leave(0, "a");
+        assert!(gates.arrive(0, "c").is_empty(), "b is inside by now");
+        assert!(gates.enter(0, "b") && !gates.enter(0, "c"));
     }
 
     // rules: 3.2.11

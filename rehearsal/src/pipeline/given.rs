@@ -24,7 +24,10 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
         ));
     }
     task.hear(What::NotRun { why: why.clone() });
-    Ok(done(task, why))
+    Ok(Done {
+        absent,
+        ..done(task, why)
+    })
 }
 
 /// The end of an action that was not run; the variables that it would have are given, or are none.

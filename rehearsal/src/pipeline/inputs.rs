@@ -38,9 +38,9 @@ pub struct Project {
 }
 
 impl Inputs {
-    /// What a run of this definition needs and is not given, each with what would give it; and what
-    /// is given for nothing, which is a misspelled name.
-    pub fn missing(&self, definition: &Definition) -> Vec<String> {
+    /// What a run of this definition in `region` needs and is not given, each with what would give
+    /// it; and what is given for nothing: a misspelled name, some artifacts of a build but not all.
+    pub fn missing(&self, definition: &Definition, region: &str) -> Vec<String> {
         let mut missing = Vec::new();
         let of_kind = |kind: Kind| {
             let actions = definition.actions().map(|(_, action)| action);
@@ -88,6 +88,28 @@ impl Inputs {
                 name,
                 &outputs,
             ));
+        }
+        // One that is in another region is not run anyway.
+        let builds = of_kind(Kind::Build).filter(|build| {
+            let elsewhere = build.region.as_ref().is_some_and(|other| other != region);
+            !elsewhere
+        });
+        for build in builds {
+            let given = |name: &&String| self.artifacts.contains_key(*name);
+            let (given, lacking): (Vec<&String>, Vec<&String>) =
+                build.outputs.iter().partition(given);
+            if let (Some(given), false) = (given.first(), lacking.is_empty()) {
+                let lacking: Vec<String> = lacking
+                    .into_iter()
+                    .map(|name| format!("--artifact {name}=FOLDER"))
+                    .collect();
+                missing.push(format!(
+                    "the build {} is not run when its artifacts are given, and {given} is not all of \
+                     them: add {}",
+                    build.name,
+                    lacking.join(" ")
+                ));
+            }
         }
         let folders = self.sources.iter().chain(&self.artifacts);
         for (name, folder) in folders.filter(|(_, folder)| !folder.is_dir()) {
@@ -138,5 +160,47 @@ impl Inputs {
         }
         ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
         Ok(values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_builds_artifacts_are_given_as_a_whole() {
+        let action = |name: &str, category: &str, provider: &str, outputs: &[&str]| {
+            let outputs: Vec<_> = outputs.iter().map(|name| json!({ "Name": name })).collect();
+            json!({ "Name": name, "OutputArtifacts": outputs, "ActionTypeId":
+                { "Category": category, "Owner": "AWS", "Provider": provider, "Version": "1" } })
+        };
+        let mut source = action("Code", "Source", "S3", &["Source"]);
+        source["Configuration"] = json!({ "S3Bucket": "b", "S3ObjectKey": "k" });
+        let mut build = action("Pack", "Build", "CodeBuild", &["Web", "Docs", "Api"]);
+        build["Configuration"] = json!({ "ProjectName": "pack" });
+        build["InputArtifacts"] = json!([{ "Name": "Source" }]);
+        let definition = Definition::parse(&json!({
+            "Name": "orders",
+            "ArtifactStore": { "Type": "S3", "Location": "b" },
+            "Stages": [{ "Name": "Source", "Actions": [source] },
+                { "Name": "Build", "Actions": [build] }],
+        }))
+        .unwrap();
+        let missing = |given: &[&str]| {
+            let given = given.iter().map(|name| ((*name).to_owned(), "/".into()));
+            let inputs = Inputs {
+                artifacts: given.collect(),
+                ..Inputs::default()
+            };
+            inputs.missing(&definition, "us-east-1")
+        };
+        let wrong = missing(&["Docs"]);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(
+            wrong[0].ends_with("add --artifact Web=FOLDER --artifact Api=FOLDER"),
+            "{wrong:?}"
+        );
+        assert!(missing(&["Web", "Docs", "Api"]).is_empty() && missing(&[]).is_empty());
     }
 }

@@ -22,6 +22,7 @@ enum Turn {
 /// Goes through the stages from `from` on, where the actions of `kept` are not repeated. The
 /// execution stands before that stage already.
 pub(super) fn run(engine: &Arc<Engine>, id: &str, from: usize, kept: &BTreeSet<String>) {
+    let _busy = Busy { engine, id };
     let mut status = Status::Succeeded;
     let nothing = BTreeSet::new();
     for (index, stage) in engine.definition.stages.iter().enumerate().skip(from) {
@@ -57,7 +58,28 @@ pub(super) fn run(engine: &Arc<Engine>, id: &str, from: usize, kept: &BTreeSet<S
     engine.change(id, |run| run.seen.status = status);
     engine.note_status(id, status.name());
     engine.hear(id, None, None, What::ExecutionEnded { status });
-    engine.change(id, |run| run.busy = false);
+}
+
+/// A thread at work on an execution. Whatever ends it, nobody waits for it any longer.
+struct Busy<'a> {
+    engine: &'a Engine,
+    id: &'a str,
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        let Self { engine, id } = *self;
+        // An audience that panics has failed the execution wherever it was.
+        if std::thread::panicking() {
+            engine.note_status(id, Status::Failed.name());
+            engine.change(id, |run| run.seen.status = Status::Failed);
+            let mut board = engine.board();
+            for stage in 0..engine.definition.stages.len() {
+                board.gates.leave(stage, id);
+            }
+        }
+        engine.change(id, |run| run.busy = false);
+    }
 }
 
 impl Board {

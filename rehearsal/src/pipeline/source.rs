@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use super::act::{Done, Task, Undone, note_revision};
+use super::act::{Done, Task, Undone};
 use super::artifacts;
 use super::audience::Problem;
 use crate::codepipeline::Said;
@@ -48,6 +48,24 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
         revision: Some(found.revision),
         ..Done::default()
     })
+}
+
+/// What a source adds to an execution's `artifactRevisions`; a retry's takes the first one's place.
+fn note_revision(task: &Task<'_>, revision: Value) {
+    task.engine.note(|known| {
+        let runs = &mut known.executions;
+        if let Some(run) = runs.iter_mut().find(|run| run.id == task.execution) {
+            put_revision(&mut run.revisions, revision);
+        }
+    });
+}
+
+fn put_revision(revisions: &mut Vec<Value>, revision: Value) {
+    let name = &revision["name"];
+    match revisions.iter_mut().find(|known| known["name"] == *name) {
+        Some(known) => *known = revision,
+        None => revisions.push(revision),
+    }
 }
 
 /// An `ArtifactRevision`.
@@ -100,14 +118,46 @@ fn of_folder(task: &Task<'_>, folder: &Path) -> Result<Found, Undone> {
             all
         }
         "GitHub" => commit("Branch", "Repo"),
+        "ECR" => image(
+            task.engine.home.id(),
+            task.engine.home.region(),
+            &task.configuration,
+            &artifacts::digest(&zip),
+        ),
         _ => commit("BranchName", "RepositoryName"),
     };
+    // A folder does not know all that a commit does: the person may.
+    let mut variables = named(&variables);
+    let namespace = task.action.namespace.as_ref();
+    let given = namespace.and_then(|name| task.engine.inputs.outputs.get(name));
+    variables.extend(given.cloned().unwrap_or_default());
     Ok(Found {
         zip,
         revision,
         summary,
-        variables: named(&variables),
+        variables,
     })
+}
+
+/// The variables of an image, whose digest is the folder's.
+fn image(
+    account: &str,
+    region: &str,
+    configuration: &BTreeMap<String, String>,
+    digest: &str,
+) -> Vec<(&'static str, String)> {
+    let configured = |name: &str| configuration.get(name).cloned();
+    let repository = configured("RepositoryName").unwrap_or_default();
+    let tag = configured("ImageTag").unwrap_or_else(|| "latest".to_owned());
+    let digest = format!("sha256:{digest}");
+    let address = format!("{account}.dkr.ecr.{region}.amazonaws.com/{repository}@{digest}");
+    vec![
+        ("RegistryId", account.to_owned()),
+        ("RepositoryName", repository),
+        ("ImageTag", tag),
+        ("ImageDigest", digest),
+        ("ImageURI", address),
+    ]
 }
 
 /// Reads the object as the pipeline's role.
@@ -149,4 +199,39 @@ fn of_bucket(task: &Task<'_>) -> Result<Found, Undone> {
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_has_one_revision_however_often_it_is_repeated() {
+        let revision = |name: &str, id: u32| json!({ "name": name, "revisionId": id });
+        let mut revisions = Vec::new();
+        for (name, id) in [("A", 1), ("B", 2), ("A", 3)] {
+            put_revision(&mut revisions, revision(name, id));
+        }
+        assert_eq!(revisions, [revision("A", 3), revision("B", 2)]);
+    }
+
+    #[test]
+    fn an_image_has_the_variables_of_ecr() {
+        let configuration = BTreeMap::from([("RepositoryName".to_owned(), "orders".to_owned())]);
+        let found = image("111111111111", "eu-west-1", &configuration, "ab");
+        let expected = [
+            ("RegistryId", "111111111111"),
+            ("RepositoryName", "orders"),
+            ("ImageTag", "latest"),
+            ("ImageDigest", "sha256:ab"),
+            (
+                "ImageURI",
+                "111111111111.dkr.ecr.eu-west-1.amazonaws.com/orders@sha256:ab",
+            ),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, value)| (name, value.to_owned()))
+        );
+    }
 }

@@ -15,7 +15,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::{Definition, Project};
+use super::{Definition, Project, refusals};
 use crate::account::Account;
 use crate::deploy::{Stack, deploy};
 use crate::world::stack;
@@ -140,7 +140,8 @@ impl PipelineTemplate {
             .collect()
     }
 
-    /// Deploys the template into the account of the pipelines, and reads one of them back.
+    /// Deploys the template into the account of the pipelines, and reads one of them back; what
+    /// CodePipeline would refuse of it is a [`WrongDefinition`].
     pub fn deploy(
         &self,
         rehearsal: &Rehearsal,
@@ -178,6 +179,10 @@ impl PipelineTemplate {
         })?;
         let definition =
             Definition::parse_in(&properties, account.region()).map_err(WrongDefinition)?;
+        let refused = refusals(rehearsal, &definition);
+        if !refused.is_empty() {
+            return Err(WrongDefinition(refused).into());
+        }
         let mut builds = BTreeMap::new();
         let mut unheeded = Vec::new();
         for (project, holder) in &rewritten.projects {

@@ -47,6 +47,29 @@ pub(super) fn everything(definition: &Definition) -> Vec<String> {
     check.wrong
 }
 
+/// How many input and output artifacts an action has at least and at most, as the user guide's table
+/// of action types says; what is not in it may have as many as any.
+fn bounds(action: &Action) -> ((usize, usize), (usize, usize)) {
+    let kind = (action.category.as_str(), action.provider.as_str());
+    match (kind, action.owner.as_str()) {
+        (("Source", _), _) => ((0, 0), (1, 1)),
+        (("Approval", _), _) => ((0, 0), (0, 0)),
+        (("Build" | "Test", "CodeBuild"), "AWS") => ((1, 5), (0, 5)),
+        (("Test", "DeviceFarm"), "AWS") => ((1, 1), (0, 0)),
+        (("Deploy", "CloudFormation"), "AWS") => ((0, 10), (0, 1)),
+        (
+            (
+                "Deploy",
+                "S3" | "CodeDeploy" | "ElasticBeanstalk" | "OpsWorks" | "ECS" | "ServiceCatalog",
+            ),
+            "AWS",
+        ) => ((1, 1), (0, 0)),
+        (("Deploy", "AlexaSkillsKit"), "ThirdParty") => ((1, 2), (0, 0)),
+        (("Invoke", "Lambda"), "AWS") | (_, "Custom") => ((0, 5), (0, 5)),
+        _ => ((0, 10), (0, 10)),
+    }
+}
+
 struct Check {
     wrong: Vec<String>,
     /// Artifacts of actions that have ended.
@@ -77,6 +100,13 @@ impl Check {
         if definition.stores.is_empty() {
             self.note(
                 "the pipeline has no artifact store: write ArtifactStore or ArtifactStores"
+                    .to_owned(),
+            );
+        }
+        let declared = |name: &str| !definition.declaration[name].is_null();
+        if declared("artifactStore") && declared("artifactStores") {
+            self.note(
+                "the pipeline has both ArtifactStore and ArtifactStores: write one of them"
                     .to_owned(),
             );
         }
@@ -174,18 +204,22 @@ impl Check {
     }
 
     fn artifacts(&mut self, action: &Action, at: &str) {
-        let (inputs, outputs) = (action.inputs.len(), action.outputs.len());
-        let most = match action.kind() {
-            Kind::Source => (0, 1),
-            Kind::Approval => (0, 0),
-            _ => (5, 5),
-        };
-        if inputs > most.0 || outputs > most.1 {
-            let (category, (in_most, out_most)) = (&action.category, most);
-            self.note(format!(
-                "{at} has {inputs} input and {outputs} output artifacts: {category} actions have at \
-                 most {in_most} and {out_most}"
-            ));
+        let (inputs, outputs) = bounds(action);
+        for (count, what, (least, most)) in [
+            (action.inputs.len(), "input", inputs),
+            (action.outputs.len(), "output", outputs),
+        ] {
+            if !(least..=most).contains(&count) {
+                let (category, provider) = (&action.category, &action.provider);
+                let right = if least == most {
+                    most.to_string()
+                } else {
+                    format!("{least} to {most}")
+                };
+                self.note(format!(
+                    "{at} has {count} {what} artifacts: {category} by {provider} has {right}"
+                ));
+            }
         }
         for input in &action.inputs {
             if !self.made.contains(input) {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Action, Definition, Mode, Stage, Store, Variable};
 
-/// What stands under these is the author's own and keeps its spelling.
-const VERBATIM: [&str; 2] = ["configuration", "tags"];
+/// What stands under it is the author's own and keeps its spelling.
+const VERBATIM: &str = "configuration";
 
 /// The definition, or all that keeps it from being read.
 pub(super) fn definition(properties: &Value, region: &str) -> Result<Definition, Vec<String>> {
@@ -32,8 +32,7 @@ fn api_spelling(value: &Value) -> Value {
         Value::Object(fields) => {
             let spelled = fields.iter().map(|(name, field)| {
                 let name = first_letter(name, char::to_ascii_lowercase);
-                let verbatim = VERBATIM.contains(&name.as_str());
-                let field = if verbatim {
+                let field = if name == VERBATIM {
                     texts(field)
                 } else {
                     api_spelling(field)
@@ -354,6 +353,26 @@ fn unheeded(fields: &Map<String, Value>) -> Vec<String> {
                 ));
             }
         }
+        unheeded.extend(batches(stage));
     }
     unheeded
+}
+
+/// Builds of a stage that would be many builds on AWS.
+fn batches(stage: &Map<String, Value>) -> Vec<String> {
+    let name = |fields: &Value| text(fields.get("name")).unwrap_or_default();
+    let stage_name = text(stage.get("name")).unwrap_or_default();
+    let actions = stage.get("actions").and_then(Value::as_array);
+    let actions = actions.into_iter().flatten().filter(|action| {
+        let enabled = &action["configuration"]["BatchEnabled"];
+        text(Some(enabled)).is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    });
+    actions
+        .map(|action| {
+            format!(
+                "BatchEnabled of {stage_name}/{}: it is one build here, with the phases of its buildspec",
+                name(action)
+            )
+        })
+        .collect()
 }

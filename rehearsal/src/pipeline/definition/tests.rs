@@ -100,8 +100,29 @@ fn what_is_not_heeded_is_named() {
     let mut properties = pipeline(json!([invoke("Go", json!({}))]));
     properties["Triggers"] = json!([{"ProviderType": "CodeStarSourceConnection"}]);
     properties["Stages"][1]["OnFailure"] = json!({"Result": "ROLLBACK"});
+    properties["Stages"][1]["Actions"][0]["Configuration"]["BatchEnabled"] = true.into();
     let unheeded = Definition::parse(&properties).unwrap().unheeded;
-    assert!(unheeded[0].contains("Triggers") && unheeded[1].contains("OnFailure of stage Use"));
+    let words = [
+        "Triggers",
+        "OnFailure of stage Use",
+        "BatchEnabled of Use/Go",
+    ];
+    assert_eq!(unheeded.len(), words.len(), "{unheeded:?}");
+    for (unheeded, words) in unheeded.iter().zip(words) {
+        assert!(unheeded.contains(words), "{unheeded}");
+    }
+}
+
+#[test]
+fn a_trigger_on_tags_is_spelled_as_the_api_does() {
+    let mut properties = pipeline(json!([invoke("Go", json!({}))]));
+    properties["Tags"] = json!([{"Key": "Team", "Value": "web"}]);
+    properties["Triggers"] = json!([{"ProviderType": "CodeStarSourceConnection",
+        "GitConfiguration": {"SourceActionName": "Code", "Push": [{"Tags": {"Includes": ["v*"]}}]}}]);
+    let declared = Definition::parse(&properties).unwrap().declaration;
+    let git = &declared["triggers"][0]["gitConfiguration"];
+    assert_eq!(git["push"][0]["tags"]["includes"], json!(["v*"]));
+    assert!(declared["tags"].is_null(), "the API has them elsewhere");
 }
 
 #[test]
@@ -163,7 +184,30 @@ fn every_broken_rule_is_said() {
     );
     check(
         set(json!([invoke("A", json!({"InputArtifacts": many}))])),
-        &["6 input and 0 output"],
+        &["6 input artifacts: Invoke by Lambda has 0 to 5"],
+    );
+    let build = |more: Value| {
+        let mut more = more;
+        more["Configuration"] = json!({"ProjectName": "p"});
+        action("A", ["Build", "AWS", "CodeBuild"], more)
+    };
+    check(
+        set(json!([build(json!({}))])),
+        &["Use/A has 0 input artifacts: Build by CodeBuild has 1 to 5"],
+    );
+    let deploy = |provider: &str, more: Value| action("A", ["Deploy", "AWS", provider], more);
+    let made = json!({"OutputArtifacts": [{"Name": "X"}, {"Name": "Y"}]});
+    check(
+        set(json!([deploy("CloudFormation", made)])),
+        &["2 output artifacts: Deploy by CloudFormation has 0 to 1"],
+    );
+    check(
+        set(json!([deploy("ECS", json!({}))])),
+        &["0 input artifacts: Deploy by ECS has 1"],
+    );
+    check(
+        |all| all["Stages"][0]["Actions"][0]["OutputArtifacts"] = Value::Null,
+        &["Source/Code has 0 output artifacts: Source by S3 has 1"],
     );
     check(
         set(json!([invoke(
@@ -214,6 +258,13 @@ fn every_broken_rule_is_said() {
     check(
         |all| all["ArtifactStore"] = Value::Null,
         &["ArtifactStore is missing"],
+    );
+    check(
+        |all| {
+            let store = all["ArtifactStore"].clone();
+            all["ArtifactStores"] = json!([{"Region": "us-east-1", "ArtifactStore": store}]);
+        },
+        &["both ArtifactStore and ArtifactStores"],
     );
     check(
         |all| {

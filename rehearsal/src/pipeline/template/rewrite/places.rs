@@ -17,6 +17,9 @@ const FILES: [&str; 8] = [
     "TemplateURL",
 ];
 
+/// What makes a text of what stands under it.
+const AS_TEXT: &str = "Fn::ToJsonString";
+
 /// What stands in the places of values that are not there.
 pub(super) struct Places<'a> {
     /// Logical ids and types of what is not deployed.
@@ -29,15 +32,30 @@ pub(super) struct Places<'a> {
 
 impl Places<'_> {
     pub(super) fn fill(&self, value: &mut Value) {
+        self.fill_in(value, true);
+    }
+
+    /// `deployed` is false in a text that is read back, such as a pipeline's: what it calls `Location`
+    /// is a bucket, and no file.
+    fn fill_in(&self, value: &mut Value, deployed: bool) {
         match value {
-            Value::Array(values) => values.iter_mut().for_each(|value| self.fill(value)),
+            Value::Array(values) => {
+                for value in values {
+                    self.fill_in(value, deployed);
+                }
+            }
             Value::Object(fields) => {
                 if let Some(text) = self.reference(fields) {
                     *value = text;
                     return;
                 }
                 self.fields(fields);
-                fields.values_mut().for_each(|value| self.fill(value));
+                if deployed {
+                    self.files(fields);
+                }
+                for (name, value) in fields {
+                    self.fill_in(value, deployed && name != AS_TEXT);
+                }
             }
             _ => {}
         }
@@ -78,6 +96,9 @@ impl Places<'_> {
             _ => {}
         }
         self.without_dependencies(fields);
+    }
+
+    fn files(&self, fields: &mut Map<String, Value>) {
         for name in FILES {
             if let Some(Value::String(path)) = fields.get_mut(name) {
                 let beside = self.folder.join(&*path);
@@ -172,6 +193,10 @@ mod tests {
         let code = folder.path().join("code");
         assert_eq!(properties["CodeUri"], code.to_str().unwrap());
         assert_eq!(properties["Code"], "elsewhere");
+        let mut pipeline = json!({ "Value": { AS_TEXT: { "Store": { "Location": "code" } } } });
+        let unchanged = pipeline.clone();
+        places.fill(&mut pipeline);
+        assert_eq!(pipeline, unchanged, "its store is a bucket");
     }
 
     #[test]
