@@ -28,7 +28,7 @@ pub(super) struct Engine {
     pub(super) stand_in: CodePipeline,
     /// Where whoever is no function finds CodePipeline.
     pub(super) codepipeline: String,
-    /// Where builds work.
+    /// Where builds work: outside of any repository, and gone with the pipeline.
     pub(super) scratch: PathBuf,
     pub(super) board: Mutex<Board>,
     pub(super) changed: Condvar,

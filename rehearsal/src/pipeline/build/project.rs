@@ -82,6 +82,9 @@ pub(super) fn environment(
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
         .collect();
+    // Whatever lies above the folder of builds is none of their repositories.
+    let ceiling = task.engine.scratch.to_string_lossy().into_owned();
+    all.insert("GIT_CEILING_DIRECTORIES".to_owned(), ceiling);
     all.extend(credentials(task, project)?);
     all.extend(own(task, name, sources));
     all.extend(spec.variables.clone());
