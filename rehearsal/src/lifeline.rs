@@ -186,6 +186,21 @@ mod tests {
     }
 
     #[test]
+    fn who_joins_a_group_ends_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let lifeline = group(&dir.path().join("log")).unwrap();
+        let id = lifeline.group().unwrap();
+        let mut joined = Command::new("sleep")
+            .arg("600")
+            .process_group(id.as_raw_nonzero().get())
+            .spawn()
+            .unwrap();
+        assert!(joined.try_wait().unwrap().is_none());
+        drop(lifeline);
+        assert!(!joined.wait().unwrap().success());
+    }
+
+    #[test]
     fn a_command_that_ends_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
         let path = std::env::var_os("PATH").unwrap();

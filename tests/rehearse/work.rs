@@ -237,3 +237,36 @@ fn a_build_that_fails_still_cleans_up() {
         assert!(heard(wanted), "no {wanted:?}: {events:#?}");
     }
 }
+
+#[test]
+fn a_build_ends_when_it_is_abandoned_or_late() {
+    let world = world();
+    let name = "rehearse-endless";
+    let stages = json!([source("Source"),
+        { "Name": "Build", "Actions": [building("Pack", "Source", "Build")] }]);
+    let given = properties(&world, name, "SUPERSEDED", stages);
+    let mut inputs = from(folder(&world, name, &[("a", "b")]));
+    let mut project = Project {
+        buildspec: Some("{version: 0.2, phases: {build: {commands: ['sleep 3600']}}}\n".into()),
+        ..Project::default()
+    };
+    inputs.builds.insert("Pack".into(), project.clone());
+    let watcher = Watcher::new(Say::Approve);
+    let abandoned = pipeline(&world, &given, inputs.clone(), &watcher);
+    let id = start(&abandoned);
+    // It is told before it is started: whatever comes first, it ends.
+    watcher.wait_heard(
+        &id,
+        |what| matches!(what, What::BuildLine { line } if line == "$ sleep 3600"),
+    );
+    abandoned.stop(&id, true).unwrap();
+    assert_eq!(end(&abandoned, &id).status, Status::Stopped);
+    drop(abandoned);
+
+    project.timeout = Some(Duration::from_millis(100));
+    inputs.builds.insert("Pack".into(), project);
+    let late = pipeline(&world, &given, inputs, &watcher);
+    let id = start(&late);
+    let problem = problem(&end(&late, &id), "Build", "Pack");
+    assert!(problem.message.contains("TimeoutInMinutes"), "{problem:#?}");
+}
