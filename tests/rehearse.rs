@@ -34,10 +34,15 @@ fn folder(world: &World, name: &str, files: &[(&str, &str)]) -> PathBuf {
 
 /// A role that CodePipeline may assume, with these permissions besides the artifacts'.
 fn role(world: &World, name: &str, more: &[Value]) -> String {
+    role_of(world, "codepipeline.amazonaws.com", name, more)
+}
+
+/// The same for any service.
+fn role_of(world: &World, service: &str, name: &str, more: &[Value]) -> String {
     let tooling = world.rehearsal.tooling();
     let store = &world.suite.store;
     let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
-        "Principal": { "Service": "codepipeline.amazonaws.com" }, "Action": "sts:AssumeRole" }] });
+        "Principal": { "Service": service }, "Action": "sts:AssumeRole" }] });
     let objects = format!("arn:aws:s3:::{}/*", store.bucket);
     let mut may = vec![
         json!({ "Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": objects }),
@@ -65,12 +70,18 @@ fn invokes() -> Value {
     json!({ "Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function })
 }
 
+/// The permission to have projects build.
+fn builds() -> Value {
+    json!({ "Effect": "Allow", "Action": ["codebuild:StartBuild", "codebuild:BatchGetBuilds"],
+        "Resource": "arn:aws:codebuild:us-east-1:111111111111:project/*" })
+}
+
 /// A pipeline's properties, as CloudFormation has them.
 fn properties(world: &World, name: &str, mode: &str, stages: Value) -> Value {
     let store = &world.suite.store;
     json!({
         "Name": name,
-        "RoleArn": role(world, name, &[invokes()]),
+        "RoleArn": role(world, name, &[invokes(), builds()]),
         "PipelineType": "V2",
         "ExecutionMode": mode,
         "ArtifactStore": { "Type": "S3", "Location": store.bucket,

@@ -63,7 +63,9 @@ pub(crate) fn scratch(dir: &Path) -> PathBuf {
 pub(crate) async fn start(http: &Http, settings: Settings<'_>) -> Result<Emulator> {
     let dir = settings.dir;
     let scratch = scratch(dir);
-    fs::create_dir_all(&scratch).context("create the emulator's folder")?;
+    for folder in [&scratch, &dir.join("home")] {
+        fs::create_dir_all(folder).context("create the emulator's folders")?;
+    }
     let launcher = dir.join("launch.py");
     fs::write(&launcher, LAUNCHER).context("write the emulator's launcher")?;
     let log = dir.join("emulator.log");
@@ -108,8 +110,8 @@ pub(crate) async fn start(http: &Http, settings: Settings<'_>) -> Result<Emulato
     })
 }
 
-/// Nothing of the caller's environment but `PATH` and `HOME`: functions inherit it all, and on
-/// Lambda they would see none of it.
+/// Nothing of the caller's environment but `PATH`: functions inherit it all, and on Lambda they would
+/// see none of it, nor settings and credentials in the caller's home folder.
 fn environment(settings: &Settings<'_>) -> Vec<(String, OsString)> {
     let path = |path: PathBuf| path.into_os_string();
     // Without a socket, tasks are records.
@@ -133,6 +135,7 @@ fn environment(settings: &Settings<'_>) -> Vec<(String, OsString)> {
         ("LAMBDA_ASYNC_RETRY_BASE_SECONDS", "0.2".into()),
         ("DOCKER_HOST", docker),
         ("TMPDIR", path(scratch(settings.dir))),
+        ("HOME", path(settings.dir.join("home"))),
         ("S3_DATA_DIR", path(settings.dir.join("s3"))),
         ("STATE_DIR", path(settings.dir.join("state"))),
         ("SFTP_ENABLED", "0".into()),
@@ -142,9 +145,7 @@ fn environment(settings: &Settings<'_>) -> Vec<(String, OsString)> {
     ]
     .map(|(name, value): (&str, OsString)| (name.to_owned(), value))
     .into();
-    for name in ["PATH", "HOME"] {
-        env.extend(std::env::var_os(name).map(|value| (name.to_owned(), value)));
-    }
+    env.extend(std::env::var_os("PATH").map(|value| ("PATH".to_owned(), value)));
     env.extend(
         settings
             .environment

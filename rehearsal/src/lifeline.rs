@@ -9,7 +9,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,9 @@ read -r _
 kill -KILL 0
 "#;
 
+/// The same with no command of its own: others join the group.
+const WATCH_GROUP: &str = "read -r _\nkill -KILL 0\n";
+
 /// A running command; dropping it ends the command and all that it started.
 pub(crate) struct Lifeline {
     shell: Child,
@@ -36,22 +39,43 @@ pub(crate) fn spawn(
     env: &[(String, OsString)],
     log: &Path,
 ) -> Result<Lifeline> {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", WATCH, "lifeline"])
+        .args(command)
+        .env_clear()
+        .envs(env.iter().map(|(name, value)| (name, value)));
+    watched(shell, log)
+}
+
+/// Starts a process group that commands can join; all of them end with the lifeline.
+pub(crate) fn group(log: &Path) -> Result<Lifeline> {
+    let mut shell = Command::new(program("sh"));
+    shell.args(["-c", WATCH_GROUP, "lifeline"]).env_clear();
+    watched(shell, log)
+}
+
+/// Where a program is on this process's own `PATH`, whatever that of a command will be.
+pub(crate) fn program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let found = places.find(|place| place.is_absolute() && place.is_file());
+    found.unwrap_or_else(|| PathBuf::from(name))
+}
+
+fn watched(mut shell: Command, log: &Path) -> Result<Lifeline> {
     let output = File::options()
         .create(true)
         .append(true)
         .open(log)
         .with_context(|| format!("open {}", log.display()))?;
-    let mut shell = Command::new("sh")
-        .args(["-c", WATCH, "lifeline"])
-        .args(command)
-        .env_clear()
-        .envs(env.iter().map(|(name, value)| (name, value)))
+    let mut shell = shell
         .stdin(Stdio::piped())
         .stdout(output.try_clone().context("share the log file")?)
         .stderr(output)
         .process_group(0)
         .spawn()
-        .context("start `sh`, which watches over the emulator")?;
+        .context("start `sh`, which watches over a command")?;
     let held = shell.stdin.take();
     Ok(Lifeline { shell, held })
 }
@@ -60,6 +84,11 @@ impl Lifeline {
     /// Whether the command has ended, by itself or by somebody else's hand.
     pub(crate) fn has_ended(&mut self) -> bool {
         !matches!(self.shell.try_wait(), Ok(None))
+    }
+
+    /// The process group; its id is nobody else's until the end is noticed, or the lifeline dropped.
+    pub(crate) fn group(&self) -> Option<Pid> {
+        i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw)
     }
 }
 
@@ -72,7 +101,7 @@ impl Drop for Lifeline {
         }
         // The group's id stays taken while the shell is not reaped, so it can be nobody else's.
         if !self.has_ended()
-            && let Some(group) = i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw)
+            && let Some(group) = self.group()
         {
             let _ = kill_process_group(group, Signal::KILL);
             let _ = self.shell.wait();
@@ -154,6 +183,21 @@ mod tests {
         kill_process(Pid::from_raw(owner.id() as i32).unwrap(), Signal::KILL).unwrap();
         owner.wait().unwrap();
         all_gone(&pids);
+    }
+
+    #[test]
+    fn who_joins_a_group_ends_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let lifeline = group(&dir.path().join("log")).unwrap();
+        let id = lifeline.group().unwrap();
+        let mut joined = Command::new("sleep")
+            .arg("600")
+            .process_group(id.as_raw_nonzero().get())
+            .spawn()
+            .unwrap();
+        assert!(joined.try_wait().unwrap().is_none());
+        drop(lifeline);
+        assert!(!joined.wait().unwrap().success());
     }
 
     #[test]

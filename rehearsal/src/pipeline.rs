@@ -32,6 +32,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, bail, ensure};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 pub use artifacts::zip_of_folder;
@@ -49,7 +50,12 @@ use gates::Gates;
 /// A pipeline, ready to be started; dropping it abandons what runs.
 pub struct Pipeline {
     engine: Arc<Engine>,
+    /// Goes last, when no build works in it any more.
+    _scratch: TempDir,
 }
+
+/// How long a pipeline that is dropped waits for what it abandons.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What a retry repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,9 +113,12 @@ impl Pipeline {
         };
         let stand_in = rehearsal.pipeline().clone();
         stand_in.make_known(&definition.name, known)?;
+        // Outside of any repository: what git or cargo look for upwards is not this workspace.
+        let scratch = tempfile::tempdir().context("make a folder for builds")?;
+        let place = scratch.path().canonicalize();
         let gates = Gates::new(definition.mode, definition.stages.len());
         let engine = Engine {
-            scratch: rehearsal.dir().join("pipeline").join(&definition.name),
+            scratch: place.context("find the folder for builds")?,
             definition,
             inputs,
             audience,
@@ -125,6 +134,7 @@ impl Pipeline {
         };
         Ok(Self {
             engine: Arc::new(engine),
+            _scratch: scratch,
         })
     }
 
@@ -271,6 +281,10 @@ impl Drop for Pipeline {
         for execution in &all {
             self.engine.stop(execution, Stop::Abandon);
         }
+        // An audience may still think about an approval: then it is not waited for.
+        self.engine.wait_for(Instant::now() + FAREWELL, |board| {
+            board.runs.values().all(|run| !run.busy).then_some(())
+        });
         self.engine.stand_in.forget(&self.engine.definition.name);
     }
 }

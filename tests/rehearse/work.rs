@@ -73,7 +73,7 @@ fn sources_come_from_s3_as_the_pipelines_role() {
 }
 
 #[test]
-fn a_build_acts_as_its_projects_role_and_makes_several_artifacts() {
+fn a_build_makes_several_artifacts() {
     let world = world();
     let mut pack = building("Pack", "Source", "Web");
     pack["OutputArtifacts"] = json!([{ "Name": "Web" }, { "Name": "Docs" }]);
@@ -92,21 +92,21 @@ fn a_build_acts_as_its_projects_role_and_makes_several_artifacts() {
         "rehearse-roles",
         &[("a.html", "a"), ("b.md", "b")],
     ));
-    let trusts = role(&world, "rehearse-untrusting", &[]);
-    let project = |spec: &str, role: Option<&String>| Project {
+    let project = |spec: &str| Project {
         buildspec: Some(format!("{spec}\n")),
         environment: BTreeMap::from([("MORE".into(), "more".into())]),
-        role: role.cloned(),
+        ..Project::default()
     };
     let pack = "{version: 0.2, phases: {build: {commands: ['test $MORE = more']}}, artifacts: {
         secondary-artifacts: {Web: {files: ['*.html']}, Docs: {files: ['*.md']}}}}";
     let again = "{version: 0.2, phases: {build: {commands: [
         'test -f b.md && test -f $CODEBUILD_SRC_DIR_Web/a.html',
+        '! git rev-parse --git-dir',
         'test -n \"$AWS_ENDPOINT_URL\" && test $AWS_REGION = us-east-1']}}, artifacts: {files: ['**/*']}}";
-    inputs.builds.insert("Pack".into(), project(pack, None));
-    inputs.builds.insert("Again".into(), project(again, None));
+    inputs.builds.insert("Pack".into(), project(pack));
+    inputs.builds.insert("Again".into(), project(again));
     let watcher = Watcher::new(Say::Approve);
-    let first = pipeline(&world, &given, inputs.clone(), &watcher);
+    let first = pipeline(&world, &given, inputs, &watcher);
     let id = start(&first);
     let ended = end(&first, &id);
     assert_eq!(
@@ -115,17 +115,88 @@ fn a_build_acts_as_its_projects_role_and_makes_several_artifacts() {
         "{ended:#?} {:#?}",
         watcher.events()
     );
-    drop(first);
-    inputs
-        .builds
-        .insert("Pack".into(), project(pack, Some(&trusts)));
-    let second = pipeline(&world, &given, inputs, &watcher);
-    let id = start(&second);
-    let problem = problem(&end(&second, &id), "Build", "Pack");
+}
+
+#[test]
+fn a_build_is_its_projects_role_and_nobody_else() {
+    let world = world();
+    let name = "rehearse-identity";
+    let stages = json!([source("Source"),
+        { "Name": "Build", "Actions": [building("Pack", "Source", "Build")] }]);
+    let mut given = properties(&world, name, "SUPERSEDED", stages);
+    let python = world.rehearsal.tools().python();
+    let who = format!(
+        "{} -c 'import botocore.session as s; \
+         print(s.get_session().create_client(\"sts\").get_caller_identity()[\"Arn\"])'",
+        python.display()
+    );
+    let spec = json!({ "version": 0.2, "phases": { "build": { "commands": [
+        "export AWS_ENDPOINT_URL_STS=https://sts.amazonaws.com HOME=/nowhere",
+        who,
+        "docker --version || true",
+        "test $HOME = $(dirname $CODEBUILD_SRC_DIR)/home && test -z \"$DOCKER_HOST\"",
+    ] } }, "artifacts": { "files": ["a"] } });
+    let mut inputs = from(folder(&world, name, &[("a", "b")]));
+    let watcher = Watcher::new(Say::Approve);
+    let mut run = |given: &Value, role: &str| {
+        let project = Project {
+            buildspec: Some(spec.to_string()),
+            environment: BTreeMap::from([
+                ("AWS_ACCESS_KEY_ID".into(), "AKIAREAL".into()),
+                ("AWS_SECRET_ACCESS_KEY".into(), "real".into()),
+            ]),
+            role: Some(role.into()),
+            ..Project::default()
+        };
+        inputs.builds.insert("Pack".into(), project);
+        let pipeline = pipeline(&world, given, inputs.clone(), &watcher);
+        let id = start(&pipeline);
+        end(&pipeline, &id)
+    };
+    let codebuild = "codebuild.amazonaws.com";
+    let own = role_of(&world, codebuild, "rehearse-builder", &[]);
+    let ended = run(&given, &own);
+    let events = watcher.events();
+    assert_eq!(ended.status, Status::Succeeded, "{ended:#?} {events:#?}");
+    let heard = |wanted: &str| {
+        events.iter().any(|event| match &event.what {
+            What::BuildLine { line } => line == wanted,
+            What::NotRun { why } => why.contains(wanted),
+            _ => false,
+        })
+    };
+    for wanted in [
+        "arn:aws:sts::111111111111:assumed-role/rehearse-builder/codebuild",
+        "a key that is not of the AWS on this machine",
+        "the project has no PrivilegedMode",
+    ] {
+        assert!(heard(wanted), "no {wanted:?}: {events:#?}");
+    }
+
+    let refused = |given: &Value, role: &str, run: &mut dyn FnMut(&Value, &str) -> Execution| {
+        problem(&run(given, role), "Build", "Pack")
+    };
+    let untrusting = role(&world, "rehearse-untrusting", &[]);
+    let problem = refused(&given, &untrusting, &mut run);
     assert!(
         problem
             .message
             .contains("codebuild.amazonaws.com may not assume"),
+        "{problem:#?}"
+    );
+    let no_objects = json!({ "Effect": "Deny", "Action": "s3:*", "Resource": "*" });
+    let unreading = role_of(&world, codebuild, "rehearse-unreading", &[no_objects]);
+    let problem = refused(&given, &unreading, &mut run);
+    assert_eq!(problem.code, "JobFailed", "{problem:#?}");
+    assert!(
+        problem.message.contains("cannot read the artifact Source"),
+        "{problem:#?}"
+    );
+    given["RoleArn"] = role(&world, "rehearse-unbuilding", &[invokes()]).into();
+    let problem = refused(&given, &own, &mut run);
+    assert_eq!(problem.code, "PermissionError", "{problem:#?}");
+    assert!(
+        problem.message.contains("may not codebuild:StartBuild"),
         "{problem:#?}"
     );
 }
@@ -165,4 +236,37 @@ fn a_build_that_fails_still_cleans_up() {
     for wanted in ["finally", "cleaned 0", "cache of the buildspec"] {
         assert!(heard(wanted), "no {wanted:?}: {events:#?}");
     }
+}
+
+#[test]
+fn a_build_ends_when_it_is_abandoned_or_late() {
+    let world = world();
+    let name = "rehearse-endless";
+    let stages = json!([source("Source"),
+        { "Name": "Build", "Actions": [building("Pack", "Source", "Build")] }]);
+    let given = properties(&world, name, "SUPERSEDED", stages);
+    let mut inputs = from(folder(&world, name, &[("a", "b")]));
+    let mut project = Project {
+        buildspec: Some("{version: 0.2, phases: {build: {commands: ['sleep 3600']}}}\n".into()),
+        ..Project::default()
+    };
+    inputs.builds.insert("Pack".into(), project.clone());
+    let watcher = Watcher::new(Say::Approve);
+    let abandoned = pipeline(&world, &given, inputs.clone(), &watcher);
+    let id = start(&abandoned);
+    // It is told before it is started: whatever comes first, it ends.
+    watcher.wait_heard(
+        &id,
+        |what| matches!(what, What::BuildLine { line } if line == "$ sleep 3600"),
+    );
+    abandoned.stop(&id, true).unwrap();
+    assert_eq!(end(&abandoned, &id).status, Status::Stopped);
+    drop(abandoned);
+
+    project.timeout = Some(Duration::from_millis(100));
+    inputs.builds.insert("Pack".into(), project);
+    let late = pipeline(&world, &given, inputs, &watcher);
+    let id = start(&late);
+    let problem = problem(&end(&late, &id), "Build", "Pack");
+    assert!(problem.message.contains("TimeoutInMinutes"), "{problem:#?}");
 }

@@ -25,6 +25,9 @@ All options, the world file, and what differs from AWS: docs/rehearse.md";
 /// their buildspec, functions are invoked with real job events, and you are asked for approvals.
 /// What cannot run here (CloudFormation, ECS and CodeDeploy actions, third parties) is named. No AWS
 /// account is used or needed.
+///
+/// BUILDS RUN FOR REAL: the commands of a buildspec run on this machine as you, with the network.
+/// What is not AWS is real. With --artifact a build is not run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Options {

@@ -10,6 +10,10 @@ use super::check::{given, runs};
 use super::options::Options;
 use super::screen::Paint;
 
+/// Said of builds that run.
+const BUILDS: &str = "Builds run for real: their commands run on this machine as you, with the network. \
+    What is not AWS is real. With --artifact NAME=FOLDER a build is not run.";
+
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
 
@@ -34,6 +38,11 @@ pub(super) fn plan(deployed: &Deployed, options: &Options, paint: Paint) -> Stri
             ));
         }
     }
+    if builds(deployed, options) {
+        lines.push(String::new());
+        let text = wrapped(BUILDS, "", "", COLUMNS);
+        lines.extend(text.lines().map(|line| paint.bold(line)));
+    }
     let out = left_out(deployed, options);
     if !out.is_empty() {
         lines.push(String::new());
@@ -55,7 +64,18 @@ pub(super) fn data(deployed: &Deployed, options: &Options) -> Value {
         "pipeline": definition.name,
         "mode": definition.mode.name(),
         "actions": actions.collect::<Vec<_>>(),
+        "warning": builds(deployed, options).then_some(BUILDS),
         "notRehearsed": left_out(deployed, options),
+    })
+}
+
+/// Whether commands of a buildspec will run.
+fn builds(deployed: &Deployed, options: &Options) -> bool {
+    deployed.definition.actions().any(|(_, action)| {
+        let project = action.configuration.get("ProjectName");
+        action.kind() == Kind::Build
+            && runs(action, options)
+            && project.is_some_and(|name| deployed.builds.contains_key(name))
     })
 }
 
@@ -235,5 +255,12 @@ mod tests {
     fn what_is_given_is_not_run() {
         let given = planned("t --source Zip=src --artifact Theirs=out Stack=out");
         insta::assert_snapshot!(given);
+    }
+
+    #[test]
+    fn a_build_that_runs_is_warned_of() {
+        for (line, expected) in [("t", true), ("t --artifact Ours=out", false)] {
+            assert_eq!(planned(line).contains("Builds run for real"), expected);
+        }
     }
 }

@@ -2,23 +2,31 @@
 
 mod buildspec;
 mod files;
+mod guards;
 mod project;
 mod shell;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use rustix::process::Pid;
 
 use super::act::{Done, Task, Undone};
 use super::artifacts;
 use super::audience::{Problem, What};
+use super::engine::Stop;
 use super::given;
 use super::inputs::Project;
+use super::role;
+use crate::account::Account;
 use crate::codepipeline::Said;
 use buildspec::{Buildspec, Files, PHASES};
-use shell::{Listener, State};
+use guards::Guards;
+use shell::{End, Listener, Shells, State};
+
+/// How long a build may take whose project does not say.
+const HOUR: Duration = Duration::from_secs(3600);
 
 pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
     let (engine, outputs) = (task.engine, &task.outputs);
@@ -51,11 +59,25 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
 
 fn build(task: &Task<'_>, name: &str, project: &Project) -> Result<Done, Undone> {
     let place = task.engine.scratch.join(&task.id);
-    let sources = project::unpack(task, &place)?;
+    role::may_build(task, name)?;
+    // CodeBuild reads and writes artifacts as the project's role.
+    let account = project::session(task, project)?;
+    let sources = project::unpack(task, &account, &place)?;
     let spec = read(project, &sources.primary)?;
     for what in &spec.unheeded {
         task.hear(What::NotRun {
             why: format!("{what} of the buildspec is not rehearsed"),
+        });
+    }
+    if !project.privileged
+        && spec
+            .commands()
+            .any(|command| buildspec::calls_docker(command))
+    {
+        let why = "a command calls docker, and the project has no PrivilegedMode: on AWS it would find \
+                   no Docker engine";
+        task.hear(What::NotRun {
+            why: why.to_owned(),
         });
     }
     let environment = project::environment(task, name, project, &spec, &sources)?;
@@ -64,7 +86,10 @@ fn build(task: &Task<'_>, name: &str, project: &Project) -> Result<Done, Undone>
         environment,
         folder: sources.primary.clone(),
     };
-    let (failed, state) = phases(task, &spec, state, &place)?;
+    let guards = Guards::new(&account, &task.engine.codepipeline, &place)?;
+    let mut running = Running::start(task, project, &spec, guards, &place)?;
+    let (failed, state) = running.phases(&spec, state)?;
+    drop(running);
     if task.abandoned() {
         return Err(Undone::Abandoned);
     }
@@ -72,7 +97,7 @@ fn build(task: &Task<'_>, name: &str, project: &Project) -> Result<Done, Undone>
         let message = format!("a command of the phase {phase} failed: see the build's last lines");
         return Err(Problem::new("JobFailed", &message).into());
     }
-    leave(task, &spec, &sources.primary)?;
+    leave(task, &account, &spec, &sources.primary)?;
     let exported = spec.exported.iter().filter_map(|name| {
         let value = state.environment.get(name)?;
         Some((name.clone(), value.clone()))
@@ -103,56 +128,138 @@ fn read(project: &Project, source: &Path) -> Result<Buildspec> {
     Buildspec::parse(&text).with_context(|| said.to_owned())
 }
 
-/// Runs the phases; answers the one that failed the build.
-fn phases(
-    task: &Task<'_>,
-    spec: &Buildspec,
-    mut state: State,
-    place: &Path,
-) -> Result<(Option<&'static str>, State)> {
-    let groups = |change: &dyn Fn(&mut Vec<Pid>)| {
-        task.engine
-            .change(task.execution, |run| change(&mut run.builds));
-    };
-    let listener = Listener {
-        line: &|line| {
-            task.hear(What::BuildLine {
-                line: line.to_owned(),
-            });
-        },
-        started: &|group| groups(&|all| all.push(group)),
-        ended: &|group| groups(&|all| all.retain(|other| *other != group)),
-    };
-    let mut failed = None;
-    for phase in PHASES {
-        // After a failed build its post_build still runs; after an earlier failure nothing does.
-        let runs = failed.is_none() || (failed == Some("build") && phase == "post_build");
-        let Some(commands) = spec.phases.get(phase).filter(|_| runs && !task.abandoned()) else {
-            continue;
-        };
-        for commands_of in [&commands.commands, &commands.finally] {
-            if commands_of.is_empty() || task.abandoned() {
-                continue;
-            }
-            let succeeding = if failed.is_none() { "1" } else { "0" };
-            let succeeding = (
-                "CODEBUILD_BUILD_SUCCEEDING".to_owned(),
-                succeeding.to_owned(),
-            );
-            state.environment.extend([succeeding]);
-            let scratch = place.join("shell");
-            let (well, left) = shell::run(&spec.shell, commands_of, &state, &scratch, &listener)?;
-            state = left;
-            if !well && !commands.goes_on && failed.is_none() {
-                failed = Some(phase);
-            }
-        }
-    }
-    Ok((failed, state))
+/// A build whose commands run.
+struct Running<'a> {
+    task: &'a Task<'a>,
+    shells: Shells,
+    guards: Guards,
+    deadline: Instant,
+    timeout: Duration,
 }
 
-/// Writes the output artifacts, as the build's role would.
-fn leave(task: &Task<'_>, spec: &Buildspec, source: &Path) -> Result<(), Undone> {
+impl<'a> Running<'a> {
+    fn start(
+        task: &'a Task<'a>,
+        project: &Project,
+        spec: &Buildspec,
+        guards: Guards,
+        place: &Path,
+    ) -> Result<Self> {
+        let timeout = project.timeout.unwrap_or(HOUR);
+        let shells = Shells::start(&spec.shell, &place.join("shell"))?;
+        let group = shells.group();
+        task.engine
+            .change(task.execution, |run| run.builds.push(group));
+        Ok(Self {
+            task,
+            shells,
+            guards,
+            deadline: Instant::now() + timeout,
+            timeout,
+        })
+    }
+
+    /// Runs the phases; answers the one that failed the build.
+    fn phases(
+        &mut self,
+        spec: &Buildspec,
+        mut state: State,
+    ) -> Result<(Option<&'static str>, State), Undone> {
+        let mut failed = None;
+        for phase in PHASES {
+            // After a failed build its post_build still runs; after an earlier failure nothing does.
+            let runs = failed.is_none() || (failed == Some("build") && phase == "post_build");
+            let Some(of_phase) = spec.phases.get(phase).filter(|_| runs) else {
+                continue;
+            };
+            for commands in [&of_phase.commands, &of_phase.finally] {
+                let succeeding = if failed.is_none() { "1" } else { "0" };
+                state.environment.insert(
+                    "CODEBUILD_BUILD_SUCCEEDING".to_owned(),
+                    succeeding.to_owned(),
+                );
+                for command in commands {
+                    let well = self.command(command, &mut state)?;
+                    if !well && !of_phase.goes_on && failed.is_none() {
+                        failed = Some(phase);
+                    }
+                    if !well {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((failed, state))
+    }
+
+    /// Runs a command; answers whether it went well.
+    fn command(&mut self, command: &str, state: &mut State) -> Result<bool, Undone> {
+        let task = self.task;
+        let home = &task.engine.home;
+        let issued = |keys| {
+            let caller = home.acting_as(keys);
+            caller.query("sts", "GetCallerIdentity", &[]).is_ok()
+        };
+        if self.guards.hold(&mut state.environment, issued) {
+            let why = "AWS_ACCESS_KEY_ID has a key that is not of the AWS on this machine: the build \
+                       goes on with its own";
+            task.hear(What::NotRun {
+                why: why.to_owned(),
+            });
+        }
+        let listener = Listener {
+            line: &|line| {
+                task.hear(What::BuildLine {
+                    line: line.to_owned(),
+                });
+            },
+            // Who abandoned it a moment ago did not see this command.
+            started: &|| {
+                task.engine.change(task.execution, |run| {
+                    if run.stop == Some(Stop::Abandon) {
+                        run.end_builds();
+                    }
+                });
+            },
+        };
+        if task.abandoned() {
+            return Err(Undone::Abandoned);
+        }
+        let ran = self.shells.run(command, state, self.deadline, &listener);
+        if task.abandoned() {
+            return Err(Undone::Abandoned);
+        }
+        let (end, left) = ran?;
+        *state = left;
+        if end == End::Late {
+            let message = format!(
+                "the build took longer than {} minutes: the project's TimeoutInMinutes says how long it \
+                 may take",
+                self.timeout.as_secs() / 60
+            );
+            return Err(Problem::new("JobFailed", &message).into());
+        }
+        Ok(end == End::Well)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Nobody kills the group once it is reaped, and may be another's.
+        let group = self.shells.group();
+        self.task.engine.change(self.task.execution, |run| {
+            run.builds.retain(|other| *other != group);
+        });
+    }
+}
+
+/// Writes the output artifacts as the build's role.
+fn leave(
+    task: &Task<'_>,
+    account: &Account,
+    spec: &Buildspec,
+    source: &Path,
+) -> Result<(), Undone> {
     let alone = task.outputs.len() == 1;
     for output in &task.outputs {
         let primary = spec.primary.as_ref().filter(|_| alone);
@@ -165,9 +272,21 @@ fn leave(task: &Task<'_>, spec: &Buildspec, source: &Path) -> Result<(), Undone>
             return Err(Problem::new("ConfigurationError", &message).into());
         };
         let zip = zip(files, source).with_context(|| format!("the artifact {}", output.name))?;
-        artifacts::put(&task.actor()?, &task.store, output, zip)?;
+        artifacts::put(account, &task.store, output, zip)
+            .map_err(|error| of_role(task, "write", &output.name, &error))?;
     }
     Ok(())
+}
+
+/// What S3 refused to a build: it is the build that fails, not the pipeline's role that lacks something.
+fn of_role(task: &Task<'_>, what: &str, artifact: &str, error: &anyhow::Error) -> Problem {
+    let project = task.configuration.get("ProjectName");
+    let message = format!(
+        "the build {} cannot {what} the artifact {artifact}, which it does as the project's ServiceRole: \
+         {error:#}",
+        project.map_or("?", String::as_str)
+    );
+    Problem::new("JobFailed", &message)
 }
 
 fn zip(files: &Files, source: &Path) -> Result<Vec<u8>> {

@@ -28,7 +28,7 @@ pub(super) struct Engine {
     pub(super) stand_in: CodePipeline,
     /// Where whoever is no function finds CodePipeline.
     pub(super) codepipeline: String,
-    /// Where builds work.
+    /// Where builds work: outside of any repository, and gone with the pipeline.
     pub(super) scratch: PathBuf,
     pub(super) board: Mutex<Board>,
     pub(super) changed: Condvar,
@@ -158,20 +158,20 @@ impl Engine {
 
     /// Stops an execution; what it abandons ends now.
     pub(super) fn stop(&self, id: &str, stop: Stop) {
-        let (jobs, builds) = self.change(id, |run| {
+        let jobs = self.change(id, |run| {
             if !run.busy {
-                return Default::default();
+                return Vec::new();
             }
             run.stop = Some(stop);
-            (run.jobs.clone(), run.builds.clone())
+            if stop == Stop::Abandon {
+                run.end_builds();
+            }
+            run.jobs.clone()
         });
         if stop == Stop::Abandon {
             for job in &jobs {
                 // One that has ended meanwhile needs no abandoning.
                 let _ = self.stand_in.abandon(job);
-            }
-            for build in builds {
-                let _ = kill_process_group(build, Signal::KILL);
             }
         }
     }
@@ -192,6 +192,13 @@ impl Run {
             busy: true,
             jobs: Vec::new(),
             builds: Vec::new(),
+        }
+    }
+
+    /// Ends what builds run now; whoever holds the board knows that these groups are still theirs.
+    pub(super) fn end_builds(&self) {
+        for build in &self.builds {
+            let _ = kill_process_group(*build, Signal::KILL);
         }
     }
 

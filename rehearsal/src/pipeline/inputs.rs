@@ -35,6 +35,10 @@ pub struct Project {
     pub environment: BTreeMap<String, String>,
     /// The ARN of its service role; without one, builds act as the account's root.
     pub role: Option<String>,
+    /// How long a build may take; one hour when none.
+    pub timeout: Option<Duration>,
+    /// Whether it has `PrivilegedMode`, which Docker needs.
+    pub privileged: bool,
 }
 
 impl Inputs {

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, bail};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::act::Task;
+use super::act::{Task, Undone};
+use super::audience::Problem;
 use crate::account::Account;
 use crate::wire::xml_text;
 
@@ -26,6 +27,41 @@ impl Task<'_> {
         let region = self.action.region.as_deref();
         Ok(region.map_or(actor.clone(), |region| actor.in_region(region)))
     }
+}
+
+/// What CodePipeline asks of CodeBuild.
+const BUILDS: [&str; 2] = ["codebuild:StartBuild", "codebuild:BatchGetBuilds"];
+
+/// Fails unless the action's role, or the pipeline's, may have the project build: nobody calls
+/// CodeBuild here, so its policies are asked.
+pub(super) fn may_build(task: &Task<'_>, project: &str) -> Result<(), Undone> {
+    let home = &task.engine.home;
+    let Some(role) = task.roles().pop() else {
+        return Ok(());
+    };
+    let project = format!(
+        "arn:aws:codebuild:{}:{}:project/{project}",
+        home.region(),
+        home.id()
+    );
+    for action in BUILDS {
+        let asked = [
+            ("PolicySourceArn", role.as_str()),
+            ("ActionNames.member.1", action),
+            ("ResourceArns.member.1", &project),
+        ];
+        let answer = home
+            .query("iam", "SimulatePrincipalPolicy", &asked)
+            .with_context(|| format!("ask what the role {role} may do"))?;
+        if xml_text(&answer, "EvalDecision").as_deref() != Some("allowed") {
+            let message = format!(
+                "{role} may not {action}: CodePipeline needs it on {project}. Allow {} there",
+                BUILDS.join(" and ")
+            );
+            return Err(Problem::new("PermissionError", &message).into());
+        }
+    }
+    Ok(())
 }
 
 /// Fails unless a service may assume a role of this account. The emulator would let any service in

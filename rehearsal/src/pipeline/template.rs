@@ -11,6 +11,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
@@ -256,10 +257,15 @@ fn project(account: &Account, properties: &Value) -> (Project, Vec<String>) {
             format!("arn:aws:iam::{}:role/{role}", account.id())
         }
     });
+    // Parameters are texts, whatever they stand for.
+    let timeout = text(&properties["TimeoutInMinutes"]).and_then(|text| text.parse::<u64>().ok());
+    let privileged = text(&properties["Environment"]["PrivilegedMode"]);
     let made = Project {
         buildspec: text(&properties["Source"]["BuildSpec"]),
         environment,
         role,
+        timeout: timeout.map(|minutes| Duration::from_secs(minutes * 60)),
+        privileged: privileged.is_some_and(|said| said == "true"),
     };
     (made, elsewhere)
 }

@@ -70,6 +70,12 @@ impl Buildspec {
         Ok(read)
     }
 
+    /// All commands.
+    pub(super) fn commands(&self) -> impl Iterator<Item = &String> {
+        let phases = self.phases.values();
+        phases.flat_map(|phase| phase.commands.iter().chain(&phase.finally))
+    }
+
     fn read(spec: &Map<String, Value>, wrong: &mut Vec<String>) -> Self {
         let env = object(spec.get("env"), "env", wrong);
         let artifacts = object(spec.get("artifacts"), "artifacts", wrong);
@@ -110,6 +116,16 @@ impl Buildspec {
             secondary,
         }
     }
+}
+
+/// Whether a command has `docker` as a word where a shell looks for a program.
+pub(super) fn calls_docker(command: &str) -> bool {
+    command.lines().any(|line| {
+        let parts = line.split([';', '&', '|', '(']);
+        parts
+            .filter_map(|part| part.split_whitespace().next())
+            .any(|word| word == "docker")
+    })
 }
 
 fn phases(given: &Map<String, Value>, wrong: &mut Vec<String>) -> BTreeMap<String, Phase> {
@@ -293,6 +309,20 @@ artifacts:
             "phases.install.runtime-versions",
         ];
         assert_eq!(spec.unheeded, unheeded);
+    }
+
+    #[test]
+    fn commands_that_call_docker_are_known() {
+        for (command, expected) in [
+            ("docker build .", true),
+            ("aws ecr get-login-password | docker login", true),
+            ("cd x\n  docker push y", true),
+            ("TAG=$(docker images -q)", true),
+            ("echo docker", false),
+            ("cat docker-compose.yaml", false),
+        ] {
+            assert_eq!(calls_docker(command), expected, "{command}");
+        }
     }
 
     #[test]

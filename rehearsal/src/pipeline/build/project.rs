@@ -1,6 +1,5 @@
 //! What a build finds when it starts: its sources, and its environment.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -8,6 +7,8 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::buildspec::Buildspec;
+use super::guards::{self, Environment};
+use crate::account::Account;
 use crate::codepipeline::Artifact;
 use crate::pipeline::act::{Task, Undone};
 use crate::pipeline::artifacts;
@@ -15,28 +16,16 @@ use crate::pipeline::audience::{Problem, What};
 use crate::pipeline::inputs::Project;
 use crate::pipeline::role;
 
-/// Of the person's own environment a build sees these: what its commands need to be found and to
-/// cache, nothing that leads to a real account.
-const INHERITED: [&str; 8] = [
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LC_ALL",
-    "TMPDIR",
-    "TERM",
-    "DOCKER_HOST",
-];
-
 /// Folders with the input artifacts.
 pub(super) struct Sources {
+    place: PathBuf,
     pub(super) primary: PathBuf,
     artifact: Option<Artifact>,
     others: Vec<(String, PathBuf)>,
 }
 
-/// Unpacks the input artifacts below `place`.
-pub(super) fn unpack(task: &Task<'_>, place: &Path) -> Result<Sources, Undone> {
+/// Unpacks the input artifacts below `place`, as `account`.
+pub(super) fn unpack(task: &Task<'_>, account: &Account, place: &Path) -> Result<Sources, Undone> {
     let named = task.configuration.get("PrimarySource");
     let primary = match named {
         Some(name) => task.inputs.iter().find(|input| input.name == *name),
@@ -50,82 +39,55 @@ pub(super) fn unpack(task: &Task<'_>, place: &Path) -> Result<Sources, Undone> {
         let message = "an action with several input artifacts must name one as its PrimarySource";
         return Err(Problem::new("ConfigurationError", message).into());
     }
-    let actor = task.actor()?;
     let mut sources = Sources {
+        place: place.to_owned(),
         primary: place.join("src"),
         artifact: primary.cloned(),
         others: Vec::new(),
     };
     std::fs::create_dir_all(&sources.primary).context("create a folder for the build")?;
     for input in &task.inputs {
+        let unpack = |folder: &Path| {
+            artifacts::unpack(account, input, folder)
+                .map_err(|error| super::of_role(task, "read", &input.name, &error))
+        };
         if Some(input) == primary {
-            artifacts::unpack(&actor, input, &sources.primary)?;
+            unpack(&sources.primary)?;
         } else {
             let folder = place.join("src-more").join(&input.name);
-            artifacts::unpack(&actor, input, &folder)?;
+            unpack(&folder)?;
             sources.others.push((input.name.clone(), folder));
         }
     }
     Ok(sources)
 }
 
-/// The environment of a build: the person's `PATH` and a little more, credentials of the project's
-/// role for the emulator, CodeBuild's own variables, the buildspec's, the project's, the action's.
+/// Whoever a build is: its project's role, or the account's root.
+pub(super) fn session(task: &Task<'_>, project: &Project) -> Result<Account> {
+    let home = &task.engine.home;
+    let Some(role) = &project.role else {
+        return Ok(home.clone());
+    };
+    role::trusts(home, role, "codebuild.amazonaws.com")?;
+    Ok(home.acting_as(home.assume_role(role, "codebuild", None, None)?))
+}
+
+/// The environment of a build: what every build begins with, CodeBuild's own variables, the
+/// buildspec's, the project's, the action's.
 pub(super) fn environment(
     task: &Task<'_>,
     name: &str,
     project: &Project,
     spec: &Buildspec,
     sources: &Sources,
-) -> Result<BTreeMap<String, String>, Undone> {
-    let mut all: BTreeMap<String, String> = INHERITED
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
-        .collect();
-    all.extend(credentials(task, project)?);
+) -> Result<Environment, Undone> {
+    let region = task.engine.home.region();
+    let mut all = guards::begun(&sources.place, region)?;
     all.extend(own(task, name, sources));
     all.extend(spec.variables.clone());
     all.extend(project.environment.clone());
     all.extend(of_action(task)?);
     Ok(all)
-}
-
-fn credentials(task: &Task<'_>, project: &Project) -> Result<Vec<(String, String)>> {
-    let home = &task.engine.home;
-    let credentials = match &project.role {
-        Some(role) => {
-            role::trusts(home, role, "codebuild.amazonaws.com")?;
-            home.assume_role(role, "codebuild", None, None)?
-        }
-        None => home.credentials().clone(),
-    };
-    let region = task.action.region.as_deref().unwrap_or(home.region());
-    let pairs = [
-        ("AWS_ENDPOINT_URL", home.endpoint()),
-        (
-            "AWS_ENDPOINT_URL_CODEPIPELINE",
-            task.engine.codepipeline.clone(),
-        ),
-        ("AWS_REGION", region.to_owned()),
-        ("AWS_DEFAULT_REGION", region.to_owned()),
-        ("AWS_ACCESS_KEY_ID", credentials.access_key_id().to_owned()),
-        (
-            "AWS_SECRET_ACCESS_KEY",
-            credentials.secret_access_key().to_owned(),
-        ),
-        (
-            "AWS_SESSION_TOKEN",
-            credentials.session_token().unwrap_or_default().to_owned(),
-        ),
-        // Nothing of the person's own account is in reach.
-        ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
-        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
-        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-    ];
-    let filled = pairs.into_iter().filter(|(_, value)| !value.is_empty());
-    Ok(filled
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect())
 }
 
 /// What CodeBuild itself sets.
