@@ -15,6 +15,8 @@ use crate::{Rehearsal, suite, workspace};
 
 /// All that `sam local invoke` needs, until it is dropped.
 pub struct Sam {
+    /// What the template calls the function.
+    logical: String,
     image: Option<Image>,
     _gateway: Option<Gateway>,
     _run: Option<Run>,
@@ -75,6 +77,7 @@ impl Sam {
         let credentials = rehearsal.dir().join("credentials");
         write_credentials(&credentials, &function_credentials(rehearsal, function)?)?;
         Ok(Self {
+            logical: logical_id(function),
             image,
             _gateway: gateway,
             _run: run,
@@ -94,7 +97,8 @@ impl Sam {
             ("AWS_DEFAULT_REGION", HOME_REGION.to_owned()),
         ];
         let variables = from_root(&self.variables);
-        let mut arguments = vec!["local", "invoke", "-t", "target/package/dev/template.yaml"];
+        let mut arguments = vec!["local", "invoke", self.logical.as_str()];
+        arguments.extend(["-t", "target/package/dev/template.yaml"]);
         arguments.extend(["--env-vars", &variables, "--event", event]);
         if image.stands_in {
             arguments.extend(["--skip-pull-image", "--invoke-image", &image.name]);
@@ -136,6 +140,15 @@ impl Drop for Sam {
             let _ = fs::remove_file(file);
         }
     }
+}
+
+/// `task-definition-updater` → `TaskDefinitionUpdater`: every function is called after its folder.
+fn logical_id(function: &str) -> String {
+    let words = function.split('-').map(|word| {
+        let (first, rest) = word.split_at(word.len().min(1));
+        first.to_uppercase() + rest
+    });
+    words.collect()
 }
 
 /// A path as a person in the workspace's root writes it.
