@@ -110,6 +110,7 @@ impl Pipeline {
         let gates = Gates::new(definition.mode, definition.stages.len());
         let engine = Engine {
             scratch: rehearsal.dir().join("pipeline").join(&definition.name),
+            log: rehearsal.emulator.log().to_owned(),
             definition,
             inputs,
             audience,
