@@ -119,6 +119,7 @@ impl Pipeline {
         let gates = Gates::new(definition.mode, definition.stages.len());
         let engine = Engine {
             scratch: place.context("find the folder for builds")?,
+            log: rehearsal.emulator.log().to_owned(),
             definition,
             inputs,
             audience,

@@ -51,7 +51,8 @@ pub(crate) struct Options {
     /// A folder that an output artifact has, in the place of running the action that makes it
     #[arg(long, value_name = "NAME=FOLDER", num_args = 1.., value_parser = folder)]
     pub(super) artifact: Vec<(String, PathBuf)>,
-    /// Values for the pipeline's variables, and (as NAMESPACE.NAME) for those of actions not run
+    /// Values for the pipeline's variables, and (as NAMESPACE.NAME) for those of actions not run and
+    /// of sources that are folders
     #[arg(long, value_name = "NAME=VALUE", num_args = 1.., value_parser = pair)]
     pub(super) variable: Vec<(String, String)>,
     /// Approve without asking: all, none (reject every one), or the names of actions

@@ -173,7 +173,7 @@ impl Screen {
             }
             // Not broken: it may be copied.
             What::BuildLine { line } => vec![self.quoted(&plain(line))],
-            What::NotRun { why } => {
+            What::NotRun { why } | What::Unanswered { why } => {
                 let text = wrapped(why, "    ", "    ", COLUMNS);
                 text.lines().map(str::to_owned).collect()
             }

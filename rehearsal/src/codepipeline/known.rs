@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 use super::CodePipeline;
 use super::job::{Answer, Finished, JobId, Outcome};
 
+/// Between two looks whether a function is still at work.
+const BREATH: Duration = Duration::from_millis(500);
+
 /// A pipeline.
 pub(crate) struct Known {
     /// Where it is.
@@ -102,17 +105,29 @@ impl CodePipeline {
     }
 
     /// Waits for an action's end and hands on each answer with a token on the way. A function that
-    /// says nothing for `silence` has failed.
+    /// says nothing for `silence` has failed. Once `rests` says that no function is at work any more,
+    /// and the action has not ended, `unanswered` hears of it, once.
     pub(crate) fn follow(
         &self,
         job: &JobId,
         silence: Duration,
         mut hear: impl FnMut(&Answer),
+        rests: impl Fn() -> bool,
+        unanswered: impl FnOnce(),
     ) -> Result<Finished> {
+        let mut unanswered = Some(unanswered);
         let mut heard = 0;
+        let mut deadline = Instant::now() + silence;
         loop {
-            let deadline = Instant::now() + silence;
-            let said = self.next_answers(job, heard, deadline)?;
+            let breath = Instant::now() + BREATH;
+            let said = self.next_answers(job, heard, deadline.min(breath))?;
+            // What a function says, it says while it is at work: whoever rests has said it all.
+            let resting = said.is_empty() && unanswered.is_some() && rests();
+            let said = if resting {
+                self.next_answers(job, heard, Instant::now())?
+            } else {
+                said
+            };
             heard += said.len();
             said.iter()
                 .filter(|answer| answer.refused.is_none() && !answer.ends())
@@ -121,8 +136,12 @@ impl CodePipeline {
             if ended {
                 return self.wait(job, Duration::ZERO);
             }
-            if Instant::now() >= deadline {
+            if !said.is_empty() {
+                deadline = Instant::now() + silence;
+            } else if Instant::now() >= deadline {
                 self.fall_silent(job, silence)?;
+            } else if resting && let Some(unanswered) = unanswered.take() {
+                unanswered();
             }
         }
     }

@@ -173,7 +173,6 @@ fn principal(by: &str, account: &str) -> String {
 mod tests {
     use super::*;
 
-    // rules: 3.2.12
     #[test]
     fn an_approvals_topic_hears_what_codepipeline_says() {
         let mut approval = Approval {

@@ -107,6 +107,12 @@ pub enum What {
         /// `executionDetails.percentComplete`.
         percent: Option<u8>,
     },
+    /// No function is at work any more, and the action's job has no answer: it will wait until the
+    /// function has been silent for too long.
+    Unanswered {
+        /// In plain sentences, with the log to look into.
+        why: String,
+    },
     /// A command of a build wrote a line.
     BuildLine {
         /// Without its line end.

@@ -28,6 +28,8 @@ pub(super) struct Engine {
     pub(super) stand_in: CodePipeline,
     /// Where whoever is no function finds CodePipeline.
     pub(super) codepipeline: String,
+    /// What the functions write.
+    pub(super) log: PathBuf,
     /// Where builds work: outside of any repository, and gone with the pipeline.
     pub(super) scratch: PathBuf,
     pub(super) board: Mutex<Board>,

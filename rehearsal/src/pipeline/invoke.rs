@@ -1,8 +1,9 @@
 //! An Invoke action: the stand-in gives the function a job, as the pipeline's role.
 
+use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::act::{Done, Task, Undone};
 use super::audience::{Problem, What};
@@ -60,9 +61,13 @@ pub(super) fn run(task: &Task<'_>) -> Result<Done, Undone> {
         let _ = engine.stand_in.abandon(&job);
     }
     let silence = engine.inputs.silence.unwrap_or(SILENCE);
-    let followed = engine
-        .stand_in
-        .follow(&job, silence, |answer| hear(task, answer));
+    let followed = engine.stand_in.follow(
+        &job,
+        silence,
+        |answer| hear(task, answer),
+        || rests(task),
+        || task.hear(unanswered(&function, silence, &engine.log)),
+    );
     engine.change(task.execution, |run| run.jobs.retain(|known| *known != job));
     let finished = followed.map_err(|error| not_invoked(task, &function, &error))?;
     match finished.outcome {
@@ -103,6 +108,33 @@ fn hear(task: &Task<'_>, answer: &Answer) {
         summary,
         percent: percent.and_then(|percent| u8::try_from(percent).ok()),
     });
+}
+
+/// Whether no function handles an event, and no job is on its way to one.
+fn rests(task: &Task<'_>) -> bool {
+    let engine = task.engine;
+    // A function that answered with a token between the looks shows as one more job.
+    let before = engine.stand_in.on_the_way();
+    let events = engine
+        .home
+        .json("codepipeline", "Rehearsal.Events", json!({}));
+    // One that cannot be asked is not known to rest.
+    events.is_ok_and(|events| events["events"] == 0)
+        && before.0 == 0
+        && engine.stand_in.on_the_way() == before
+}
+
+/// What is told of a function that is done and has not answered.
+fn unanswered(function: &str, silence: Duration, log: &Path) -> What {
+    let minutes = silence.as_secs() / 60;
+    What::Unanswered {
+        why: format!(
+            "the function {function} has come to an end, or failed on every attempt, and its job has \
+             no answer: CodePipeline waits for one for {minutes} minutes, and then fails the action. \
+             So does this rehearsal; Ctrl-C ends it. What the function wrote: {}",
+            log.display()
+        ),
+    }
 }
 
 /// Why no job came to the function.
