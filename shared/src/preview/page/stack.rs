@@ -94,6 +94,17 @@ fn resource(target: &TargetPreview, change: &Change, replaced: Option<bool>) -> 
         other => other,
     };
     let replacement = match (change.action.as_str(), change.replacement.as_str()) {
+        // Where the guard sees no danger, CloudFormation's word says less than what is known.
+        (_, "True" | "Conditional") if replaced.is_none() => {
+            let natural = guard::NATURAL
+                .iter()
+                .any(|natural| natural.kind == change.kind);
+            if natural {
+                "replaced, which is its normal way"
+            } else {
+                "stays"
+            }
+        }
         (_, "True") => "replaced",
         (_, "Conditional") => "might be replaced",
         (_, "False") => "stays",
@@ -125,7 +136,7 @@ fn resource(target: &TargetPreview, change: &Change, replaced: Option<bool>) -> 
                 @if let Some(becomes) = guard::becomes(&change.policy) {
                     span.detail { (becomes) }
                 }
-                @if !change.causes.is_empty() {
+                @if !change.causes.is_empty() && replacement != "stays" {
                     span.detail { "because of " (change.causes.join(", ")) }
                 }
                 @match replaced {

@@ -68,6 +68,53 @@ fn rows(page: &str, names: [&str; 2]) -> Vec<[String; 2]> {
 }
 
 #[test]
+fn what_the_guard_lets_pass_is_told_as_what_it_is() {
+    let change = |logical: &str, kind: &str| Change {
+        logical: logical.into(),
+        kind: kind.into(),
+        action: "Modify".into(),
+        replacement: "Conditional".into(),
+        causes: vec!["property X".into()],
+        ..Change::default()
+    };
+    let plan = Plan::Stack {
+        new: false,
+        template: false,
+        parameters: Vec::new(),
+        tags: Vec::new(),
+        role: None,
+        changes: vec![
+            change("Service", "AWS::ECS::Service"),
+            change("Definition", "AWS::ECS::TaskDefinition"),
+            change("Database", "AWS::RDS::DBInstance"),
+        ],
+        replaced: vec![("Database".into(), true)],
+    };
+    let target = TargetPreview {
+        kind: "stack",
+        plan,
+        ..TargetPreview::default()
+    };
+    let html = page(&Preview {
+        targets: vec![target],
+        ..Preview::default()
+    });
+    let row = |name: &str| {
+        let (_, rest) = html
+            .split_once(&format!("data-resource=\"{name}\""))
+            .unwrap();
+        rest.split_once("</tr>").unwrap().0.to_owned()
+    };
+    let (service, definition) = (row("Service"), row("Definition"));
+    assert!(
+        service.contains("stays") && !service.contains("property X"),
+        "{service}"
+    );
+    assert!(definition.contains("normal way"), "{definition}");
+    assert!(row("Database").contains("might be replaced"), "{html}");
+}
+
+#[test]
 fn a_page_reads_from_the_verdict_to_the_details() {
     for (name, preview) in samples::all() {
         let page = page(&preview);
