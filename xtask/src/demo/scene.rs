@@ -77,11 +77,19 @@ impl Teller<'_> {
             None => ("ecs", "UpdateService"),
         };
         let updates = self.stage.rehearsal.proxy().count(service, update);
-        ensure!(updates == 2, "{update} was called {updates} times");
-        let text = format!(
-            "the function went back to {old} at the first stopped task, not after the circuit \
-             breaker's count"
-        );
+        // Where containers start and end within a second, ECS may have counted to three before anybody
+        // could look.
+        let text = match (updates, &place.stack) {
+            (2, _) => format!(
+                "the function went back to {old} at the first stopped task, not after the circuit \
+                 breaker's count"
+            ),
+            (1, None) => format!(
+                "ECS's circuit breaker was first, and went back to {old}; the function saw it through, \
+                 and did not call that a success"
+            ),
+            _ => bail!("{update} was called {updates} times"),
+        };
         self.screen.fact("undone", &text);
         let visits = visits.context("a visitor noticed")?;
         self.screen.fact(

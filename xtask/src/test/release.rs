@@ -14,9 +14,10 @@ use crate::say::megabytes;
 /// What a function may grow to, in bytes. The budget is 7.5 and 3 MB and is not met yet: 0.7 MB of the
 /// binary are checksum algorithms that the S3 SDK brings in whole, 0.6 MB relocations that only a
 /// newer libc than Lambda's could pack, about 1 MB are two more SDKs of which one or two calls are
-/// used (a log's last lines, SSM parameters), and another 1 MB is CloudFormation's, for stacks.
+/// used (a log's last lines, SSM parameters), and another 1 MB is CloudFormation's, for stacks. The
+/// preview asks three services more (IAM, Secrets Manager, CloudWatch), and rolls nothing out.
 const BINARY: u64 = 11_200_000;
-const ZIP: u64 = 4_800_000;
+const ZIP: u64 = 4_900_000;
 /// What `provided.al2023` has.
 const GLIBC: (u32, u32) = (2, 34);
 
