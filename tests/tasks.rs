@@ -10,6 +10,17 @@ use crate::fixture::{Case, PATIENCE, World, failed, succeeded, world};
 
 /// A job of a task and a service in this order of dependence.
 fn job(world: &World, case: &Case, task: Value, service_after: Option<&str>) -> JobSpec {
+    // Two deliveries may each wait half a minute for what the other one may have begun, twice.
+    job_within(world, case, task, service_after, 5)
+}
+
+fn job_within(
+    world: &World,
+    case: &Case,
+    task: Value,
+    service_after: Option<&str>,
+    minutes: u32,
+) -> JobSpec {
     let name = case.service.name.clone();
     world.job_with(
         case,
@@ -23,7 +34,7 @@ fn job(world: &World, case: &Case, task: Value, service_after: Option<&str>) -> 
                 service["after"] = json!(after);
             }
             file["targets"] = json!([all, service]);
-            file["timeoutMinutes"] = json!(1);
+            file["timeoutMinutes"] = json!(minutes);
             file["rollbackMinutes"] = json!(1);
         },
         &[],
@@ -217,7 +228,13 @@ fn a_task_that_never_started_says_why() {
 fn a_task_beyond_the_deadline_is_stopped() {
     let world = world();
     let case = world.case("endless");
-    let spec = job(&world, &case, json!({"task": "migrate"}), Some("migrate"));
+    let spec = job_within(
+        &world,
+        &case,
+        json!({"task": "migrate"}),
+        Some("migrate"),
+        1,
+    );
     let (kind, message) = failed(&run(&world, spec));
     assert_eq!(kind, "JobFailed");
     for words in ["timeoutMinutes (1)", "the task is RUNNING", "is stopped"] {
