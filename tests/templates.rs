@@ -77,6 +77,12 @@ fn other_accounts_trust_a_name_and_not_a_role() {
         "PreviewExternalId",
         "ProductionPreviewRole",
     );
+    trusts_a_name(
+        &SUITE,
+        "ReleaseRole",
+        "ReleaseExternalId",
+        "ArtifactCopierRole",
+    );
 }
 
 fn trusts_a_name(template: &Value, role: &str, external_id: &str, function: &str) {
@@ -120,7 +126,7 @@ fn trusts_a_name(template: &Value, role: &str, external_id: &str, function: &str
 fn events_are_delivered_as_jobs_need_it() {
     let functions = of_type(&SUITE, "AWS::Lambda::Function");
     let configs = of_type(&SUITE, "AWS::Lambda::EventInvokeConfig");
-    assert_eq!((functions.len(), configs.len()), (2, 2));
+    assert_eq!((functions.len(), configs.len()), (3, 3));
     for config in configs.values() {
         assert_eq!(config["MaximumRetryAttempts"], 2);
         assert_eq!(config["MaximumEventAgeInSeconds"], 600);

@@ -14,7 +14,7 @@ use crate::{Progress, Rehearsal, workspace};
 
 /// The account that tests and demo roll out to through an assumed role.
 pub const TARGET_ACCOUNT: &str = "333333333333";
-/// The account that previews look at, and that nothing else of the suite can enter yet.
+/// The account that previews look at, and that releases are brought to.
 pub const PRODUCTION_ACCOUNT: &str = "222222222222";
 /// Where the services are: not where the pipeline is.
 pub const TARGET_REGION: &str = "ap-southeast-2";
@@ -28,6 +28,16 @@ pub const PREVIEW_ROLE: &str = "arn:aws:iam::222222222222:role/redbutton-preview
 pub const TEST_PREVIEW_ROLE: &str = "arn:aws:iam::333333333333:role/redbutton-preview";
 /// What their trust policies ask for.
 pub const PREVIEW_EXTERNAL_ID: &str = "redbutton-preview";
+/// The role by which the copier adds releases in the production account.
+pub const RELEASE_ROLE: &str = "arn:aws:iam::222222222222:role/redbutton-release";
+/// What its trust policy asks for.
+pub const RELEASE_EXTERNAL_ID: &str = "redbutton-release";
+/// The bucket that releases are brought to, so that a pipeline can name it before it is there.
+pub const RELEASES_BUCKET: &str = "releases-222222222222-ap-southeast-2";
+/// The name of the key that encrypts it, in the production account.
+pub const RELEASES_KEY_ALIAS: &str = "alias/redbutton-releases";
+/// The name of the key that signs releases, in the tooling account.
+pub const SIGNING_KEY_ALIAS: &str = "alias/redbutton-release-signing";
 /// Names of the log groups whose lines a rollout may quote, in either account.
 pub const LOG_GROUPS: &str = "/ecs/*";
 /// Names of the SSM parameters that it may give images to, and a preview may read, in every account.
@@ -40,6 +50,8 @@ pub const BOUNDARY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
 pub const UPDATER: &str = "redbutton-task-definition-updater";
 /// The preview's name.
 pub const PREVIEW: &str = "redbutton-production-preview";
+/// The copier's name.
+pub const COPIER: &str = "redbutton-artifact-copier";
 
 /// What was installed.
 pub struct Suite {
@@ -81,6 +93,7 @@ pub fn install(
                     "PreviewRoleArns",
                     format!("{PREVIEW_ROLE},{TEST_PREVIEW_ROLE}"),
                 ),
+                ("ReleaseRoleArns", RELEASE_ROLE.to_owned()),
                 ("LookEverySeconds", look_every.to_owned()),
                 ("CaBundleFile", ca_bundle.to_owned()),
             ]);
@@ -95,7 +108,11 @@ pub fn install(
         };
         let production_side = || {
             let mut parameters = own_account(production.id());
-            parameters.push(("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()));
+            parameters.extend([
+                ("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()),
+                ("ReleaseExternalId", RELEASE_EXTERNAL_ID.to_owned()),
+                ("ReleasesBucketName", RELEASES_BUCKET.to_owned()),
+            ]);
             let parameters: Vec<(&str, &str)> = parameters
                 .iter()
                 .map(|(name, value)| (*name, value.as_str()))

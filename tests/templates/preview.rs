@@ -52,10 +52,17 @@ fn what_is_looked_at_is_listed_and_change_sets_have_the_previews_name() {
 #[test]
 fn each_side_has_its_own() {
     let resources = SUITE["Resources"].as_object().unwrap();
+    let production = [
+        "PreviewRole",
+        "ProductionState",
+        "ReleaseRole",
+        "ReleasesBucket",
+        "ReleasesKey",
+    ];
     for (name, resource) in resources {
-        let side = match name.as_str() {
-            "PreviewRole" => "InProduction",
-            _ => "InTooling",
+        let side = match production.iter().any(|start| name.starts_with(start)) {
+            true => "InProduction",
+            false => "InTooling",
         };
         assert_eq!(resource["Condition"], side, "{name}");
     }
@@ -65,13 +72,17 @@ fn each_side_has_its_own() {
     let statement: Value = serde_json::from_str(pipeline.unwrap()).unwrap();
     assert_eq!(
         statement["Resource"],
-        json!(["${TaskDefinitionUpdater.Arn}", "${ProductionPreview.Arn}"])
+        json!([
+            "${TaskDefinitionUpdater.Arn}",
+            "${ProductionPreview.Arn}",
+            "${ArtifactCopier.Arn}"
+        ])
     );
 }
 
-/// Nobody is trusted by default, and the tooling side needs neither.
+/// Nobody is trusted by default, and the tooling side needs none of it.
 #[test]
-fn production_has_to_be_told_who_may_look() {
+fn production_has_to_be_told_who_may_come() {
     let world = fixture::world();
     let production = &world.suite.production;
     let translated = serde_json::to_vec(&*SUITE).unwrap();
@@ -83,19 +94,19 @@ fn production_has_to_be_told_who_may_look() {
     let named = [
         ("ToolingAccountId", "111111111111"),
         ("PreviewExternalId", suite::PREVIEW_EXTERNAL_ID),
+        ("ReleaseExternalId", suite::RELEASE_EXTERNAL_ID),
     ];
-    for (without, words) in [
-        (0, "Side=production needs ToolingAccountId"),
-        (1, "Side=production needs PreviewExternalId"),
-    ] {
+    for (without, _) in named {
+        let words = format!("Side=production needs {without}");
         let mut spec = StackSpec::new("untold", "").with("Side", "production");
         spec.template = Template::At(format!("{}/{bucket}/template.json", production.endpoint()));
         spec.capabilities = vec!["CAPABILITY_NAMED_IAM".to_owned()];
-        let (key, value) = named[1 - without];
-        let refused = world::create_stack(production, &spec.with(key, value));
-        let Err(error) = refused else {
+        for (key, value) in named.iter().filter(|(key, _)| *key != without) {
+            spec = spec.with(key, value);
+        }
+        let Err(error) = world::create_stack(production, &spec) else {
             panic!("{words}: it is deployed");
         };
-        assert!(format!("{error:#}").contains(words), "{error:#}");
+        assert!(format!("{error:#}").contains(&words), "{error:#}");
     }
 }
