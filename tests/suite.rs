@@ -23,6 +23,7 @@ mod preview_role;
 mod redbutton;
 mod refusals;
 mod rehearse;
+mod releases;
 mod rollouts;
 mod secrets;
 mod several;
