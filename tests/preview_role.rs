@@ -6,7 +6,6 @@
 //! have.
 
 mod emulator;
-mod policy;
 mod proposals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +14,8 @@ use rehearsal::{Account, local, suite, world};
 use serde_json::Value;
 
 use crate::fixture::{self, World};
+use crate::policy::Policies;
 use crate::templates;
-use policy::Policies;
 
 /// The one function that may assume the role.
 const FUNCTION: &str = "production-preview";

@@ -18,6 +18,7 @@ mod faults;
 mod jobs;
 mod local;
 mod package;
+mod policy;
 mod preview;
 mod preview_role;
 mod redbutton;
