@@ -6,17 +6,16 @@
 //! have.
 
 mod emulator;
-mod policy;
 mod proposals;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rehearsal::{Account, local, suite, world};
 use serde_json::Value;
 
 use crate::fixture::{self, World};
+use crate::policy::Policies;
 use crate::templates;
-use policy::Policies;
 
 /// The one function that may assume the role.
 const FUNCTION: &str = "production-preview";
@@ -76,15 +75,7 @@ impl World {
 #[test]
 fn of_all_actions_of_aws_only_those_that_read_are_allowed() {
     let world = fixture::world();
-    let actions: BTreeMap<String, Vec<String>> =
-        serde_json::from_value(templates::python(&["rehearsal/actions.py"])).unwrap();
-    let all = actions.iter().flat_map(|(service, actions)| {
-        actions
-            .iter()
-            .map(move |action| format!("{service}:{action}"))
-    });
-    let all: BTreeSet<String> = all.collect();
-    assert!(all.len() > 10_000, "{} actions", all.len());
+    let all = templates::actions_of_aws();
 
     let function = suite::PREVIEW;
     let own = Policies::new(&world::policies(&world.rehearsal.tooling(), function).unwrap());

@@ -3,6 +3,7 @@
 //! What no emulator enforces is looked up in the templates as CloudFormation gets them.
 
 mod preview;
+mod releases;
 mod rights;
 mod services;
 mod stacks;
@@ -263,6 +264,19 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> 
 /// A template as CloudFormation gets it.
 fn translated(template: &str) -> Value {
     python(&["rehearsal/translate.py", template])
+}
+
+/// All actions that AWS has, in all its services, in lower case.
+pub(crate) fn actions_of_aws() -> BTreeSet<String> {
+    let services: BTreeMap<String, Vec<String>> =
+        serde_json::from_value(python(&["rehearsal/actions.py"])).unwrap();
+    let all = services.iter().flat_map(|(service, actions)| {
+        let named = move |action| format!("{service}:{action}");
+        actions.iter().map(named)
+    });
+    let all: BTreeSet<String> = all.collect();
+    assert!(all.len() > 10_000, "{} actions", all.len());
+    all
 }
 
 /// What a script of the rehearsal answers in JSON.

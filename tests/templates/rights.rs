@@ -46,6 +46,15 @@ const PREVIEWS: [(&str, &str); 1] = [(
     "CreateChangeSet asks for it, once a role is named",
 )];
 
+/// As above, for the role that adds releases.
+const RELEASES: [(&str, &str); 2] = [
+    (
+        "kms:Decrypt",
+        "S3 asks for it, for what is read and for the parts of an upload",
+    ),
+    ("kms:GenerateDataKey", "S3 asks for it, for what is written"),
+];
+
 /// Calls that need no statement of ours, and why.
 const UNGRANTED: [(&str, &str); 1] = [("sts:GetCallerIdentity", "allowed to everybody")];
 
@@ -61,9 +70,12 @@ const NOT_THE_PREVIEWS: [(&str, &str); 2] = [
     ),
 ];
 
-/// What only a function's own role does; the rest is done in the account of the services.
-const OWN_ONLY: [&str; 5] = [
+/// What only a function's own role does; the rest is done in the account of the services, or in
+/// production.
+const OWN_ONLY: [&str; 7] = [
     "codepipeline:",
+    "kms:GetPublicKey",
+    "kms:Sign",
     "logs:CreateLogStream",
     "logs:PutLogEvents",
     "sts:AssumeRole",
@@ -100,11 +112,27 @@ fn every_action_of_the_preview_is_needed_and_every_call_is_granted() {
     assert_eq!(granted(&SUITE, "PreviewRole"), there, "PreviewRole");
 }
 
+/// Artifacts are read with the credentials of the job, and nothing else is in the tooling account's S3.
+// rules: 3.1.10 3.7.4 3.7.5
+#[test]
+fn every_action_of_the_copier_is_needed_and_every_call_is_granted() {
+    let needed = with(&calls_of("artifact-copier"), &[&LAMBDAS, &RELEASES]);
+    let (own_role, there): (BTreeSet<String>, BTreeSet<String>) =
+        needed.into_iter().partition(|action| own(action));
+    let found = granted(&SUITE, "ArtifactCopierRole");
+    assert_eq!(found, own_role, "ArtifactCopierRole");
+    assert_eq!(granted(&SUITE, "ReleaseRole"), there, "ReleaseRole");
+}
+
 /// A call that no function makes any more would be tested, and kept, for nobody.
 #[test]
 fn every_call_is_made_by_a_function() {
-    let mut made = calls_of("task-definition-updater");
-    made.extend(calls_of("production-preview"));
+    let functions = [
+        "artifact-copier",
+        "production-preview",
+        "task-definition-updater",
+    ];
+    let made: BTreeSet<String> = functions.into_iter().flat_map(calls_of).collect();
     assert_eq!(made, calls());
 }
 

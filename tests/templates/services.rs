@@ -33,6 +33,7 @@ fn templates_fit_a_call_and_are_read_by_cloudformation() {
 }
 
 /// CONTRACTS 3.10.1 and 3.10.5: accounts, which exist, and their roles by name only.
+// rules: 3.10.1 3.10.5
 #[test]
 fn other_accounts_may_pull_and_do_nothing_else() {
     let policy = &only(&CLUSTER, "AWS::ECR::Repository")["RepositoryPolicyText"]["Fn::If"][1];
@@ -56,6 +57,7 @@ fn other_accounts_may_pull_and_do_nothing_else() {
 }
 
 /// CONTRACTS 3.10.5: an image that serves is spared for as long as nothing newer pushes it out.
+// rules: 3.10.5
 #[test]
 fn images_with_a_tag_go_by_number_and_never_by_age() {
     let repository = only(&CLUSTER, "AWS::ECR::Repository");

@@ -56,7 +56,7 @@ pub(super) fn show(
             .map(|rule| format!("  {:<7} {}", rule.number.to_string(), rule.words));
         lines.collect::<Vec<_>>()
     };
-    let of_complete = format!("no test yet; in {} each needs one", COMPLETE.join(" and "));
+    let of_complete = format!("no test yet; in {} each needs one", COMPLETE.join(", "));
     for (heading, mark) in [
         ("no test", None),
         (of_complete.as_str(), Some(Mark::NotYet)),
