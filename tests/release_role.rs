@@ -14,7 +14,7 @@ mod keys;
 use std::collections::BTreeSet;
 
 use rehearsal::deploy::outputs;
-use rehearsal::{Account, AwsError, local, suite};
+use rehearsal::{Account, AwsError, local, suite, world};
 use serde_json::{Value, json};
 
 use crate::fixture::{self, World};
@@ -50,27 +50,9 @@ fn roles(world: &World) -> [(&'static str, Caller); 2] {
     ]
 }
 
-/// The session of a role that may do everything, made unless it is there.
+/// The session of a role that may do everything.
 fn administrator(account: &Account, name: &str) -> Account {
-    let document = |statement: Value| json!({"Version": "2012-10-17", "Statement": [statement]});
-    let root = format!("arn:aws:iam::{}:root", account.id());
-    let trust = document(json!({
-        "Effect": "Allow", "Principal": {"AWS": root}, "Action": "sts:AssumeRole",
-    }));
-    let (may, trust) = (
-        document(json!({"Effect": "Allow", "Action": "*", "Resource": "*"})).to_string(),
-        trust.to_string(),
-    );
-    let role = ("RoleName", name);
-    let trusts = [role, ("AssumeRolePolicyDocument", trust.as_str())];
-    if account.query("iam", "GetRole", &[role]).is_err() {
-        account.query("iam", "CreateRole", &trusts).unwrap();
-    }
-    let policy = [role, ("PolicyName", "all"), ("PolicyDocument", &may)];
-    account.query("iam", "PutRolePolicy", &policy).unwrap();
-    let arn = format!("arn:aws:iam::{}:role/{name}", account.id());
-    let session = account.assume_role(&arn, "administrator", None, None);
-    account.acting_as(session.unwrap())
+    world::administrator(account, name).unwrap()
 }
 
 /// Of all actions that AWS has, in all its services, the policies name these, and no pattern among

@@ -121,8 +121,8 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
     Failure::new(
         FailureKind::JobFailed,
         format!(
-            "redbutton itself failed ({text}); please report it. A deployment that had begun goes \
-             on in ECS: look at the service. A retry of the stage takes up what is there"
+            "redbutton itself failed ({text}); please report it. What had begun goes on in AWS: look \
+             at it there. A retry of the stage takes up what is there"
         ),
     )
 }

@@ -205,15 +205,29 @@ fn s3(denied: &Denied<'_>, action: &str) -> Vec<String> {
             in_account(denied.resource_account)
         ),
     ];
+    let needed = match action {
+        "s3:PutObject" => "kms:GenerateDataKey and kms:Decrypt",
+        _ => "kms:Decrypt",
+    };
     checks.push(match denied.key {
-        Some(key) => format!("the policy of the bucket's key {key} does not allow kms:Decrypt"),
-        None => "the bucket's objects are encrypted with a key that the caller may not use \
-                 (kms:Decrypt); the AWS-managed key can never be used from another account"
-            .into(),
+        Some(key) => format!("the policy of the bucket's key {key} does not allow {needed}"),
+        None => format!(
+            "the bucket's objects are encrypted with a key that the caller may not use ({needed}); \
+             the AWS-managed key can never be used from another account"
+        ),
     });
-    checks.push(
-        "the object does not exist, and without s3:ListBucket S3 says 403 instead of 404".into(),
-    );
+    checks.push(if action.starts_with("s3:Get") {
+        "the object does not exist, and without s3:ListBucket S3 says 403 instead of 404".into()
+    } else {
+        format!(
+            "the bucket belongs to another account{}",
+            if denied.resource_account.is_empty() {
+                String::new()
+            } else {
+                format!(" than {}", denied.resource_account)
+            }
+        )
+    });
     checks.push("a permissions boundary, service control policy or VPC endpoint policy".into());
     checks
 }

@@ -168,6 +168,28 @@ fn named_files_are_delivered_out_of_an_artifact() {
     }
 }
 
+/// Two calls an artifact, whatever their number; all else is done once.
+#[test]
+fn each_artifact_takes_two_calls() {
+    let world = world();
+    let tested = world.tested("counted");
+    let mut counted = Vec::new();
+    for more in [0, 1, 4] {
+        let again = world.tested_again(&tested);
+        let mut job = world.release_job(&again, &json!({}));
+        for n in 0..more {
+            let name = format!("More{n}");
+            let content = format!("artifact {n}").into_bytes();
+            let artifact = world.suite.store.put_artifact(&name, &[("file", &content)]);
+            job.input_artifacts.push(artifact.unwrap());
+        }
+        world.rehearsal.proxy().reset();
+        succeeded(&world.run(job));
+        counted.push(world.calls().len() - 2 * (1 + more));
+    }
+    assert_eq!(counted, [counted[0]; 3]);
+}
+
 /// The end of a job that did not end well is told whole.
 #[test]
 fn a_bucket_of_another_account_is_refused() {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use rehearsal::Account;
 use rehearsal::codepipeline::JobId;
 use rehearsal::suite;
+use rehearsal::world::administrator;
 use serde_json::{Value, json};
 use shared::release::outcome::{self, Kind};
 
@@ -13,35 +13,6 @@ use super::case::{Tested, sha256};
 use crate::fixture::{World, failed, succeeded, world};
 
 impl World {
-    /// A session of a role with the deployer's name: as far as its own policy goes, it may write
-    /// everything.
-    fn deployer(&self) -> Account {
-        const ROLE: &str = "redbutton-production-deployer";
-        let production = &self.suite.production;
-        let statement = |statement: Value| {
-            json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
-        };
-        let trust = statement(json!({"Effect": "Allow", "Action": "sts:AssumeRole",
-            "Principal": {"AWS": format!("arn:aws:iam::{}:root", production.id())}}));
-        let may = statement(
-            json!({"Effect": "Allow", "Action": ["s3:PutObject", "kms:*"], "Resource": "*"}),
-        );
-        let made = [("RoleName", ROLE), ("AssumeRolePolicyDocument", &trust)];
-        let made = production.query("iam", "CreateRole", &made);
-        if let Err(error) = made.map_err(|error| error.downcast::<rehearsal::AwsError>().unwrap()) {
-            assert_eq!(error.code, "EntityAlreadyExists");
-        }
-        let policy = [
-            ("RoleName", ROLE),
-            ("PolicyName", "write"),
-            ("PolicyDocument", &may),
-        ];
-        production.query("iam", "PutRolePolicy", &policy).unwrap();
-        let arn = format!("arn:aws:iam::{}:role/{ROLE}", production.id());
-        let session = production.assume_role(&arn, "played", None, None).unwrap();
-        production.acting_as(session)
-    }
-
     /// Production says this of a release.
     fn says(&self, tested: &Tested, attempt: u32, result: Kind, more: &Value) {
         let release = tested.release();
@@ -56,8 +27,9 @@ impl World {
         let key = outcome::key(&release, attempt, result);
         let once = [("if-none-match", "*")];
         let body = outcome.to_string().into_bytes();
-        let put = self
-            .deployer()
+        let deployer = administrator(&self.suite.production, "redbutton-production-deployer");
+        let put = deployer
+            .unwrap()
             .put_object(suite::RELEASES_BUCKET, &key, &once, body);
         put.unwrap();
     }

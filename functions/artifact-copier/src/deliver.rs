@@ -67,6 +67,17 @@ impl There<'_> {
         let of = &self.request.parameters;
         let resource = format!("arn:aws:s3:::{}/{key}", of.bucket);
         let account = of.role.account().as_str();
+        // S3 answers so in another region than the bucket's, and says no more.
+        if matches!(
+            error.code.as_str(),
+            "PermanentRedirect" | "AuthorizationHeaderMalformed"
+        ) {
+            return Failure::configuration(format!(
+                "{what}: bucket {} is not in region {}; correct \"region\" in UserParameters ({error})",
+                of.bucket,
+                of.region.as_str()
+            ));
+        }
         error.explain(
             what,
             &self.caller,

@@ -14,7 +14,10 @@ use crate::deliver::There;
 /// function that waits is paid for.
 const LOOKS: Duration = Duration::from_secs(240);
 /// CodePipeline ends an action after 24 hours (CONTRACTS 3.2.4), and would not say why.
-const LONGEST_SECONDS: u64 = 23 * 3600;
+pub const LONGEST_SECONDS: u64 = 23 * 3600;
+/// Production's gate takes a release up within minutes, also one that no event announced: silence for
+/// this long means that nobody is there.
+const UNHEARD_SECONDS: u64 = 2 * 3600;
 
 /// What following came to.
 pub enum Followed {
@@ -36,10 +39,24 @@ pub async fn follow(
 ) -> Result<Followed, Failure> {
     let looks_until = Instant::now() + LOOKS;
     loop {
-        let text = match look(there, released).await? {
-            Followed::Going(text) => text,
-            ended => return Ok(ended),
+        let (text, taken_up) = match look(there, released).await? {
+            Seen::NotYet(text) => (text, false),
+            Seen::Going(text) => (text, true),
+            Seen::Ended(ended) => return Ok(ended),
         };
+        if !taken_up && now() >= started + UNHEARD_SECONDS {
+            return Ok(Followed::Failed(Failure::new(
+                FailureKind::JobFailed,
+                format!(
+                    "nobody in the production account has taken release {} up within {} hours. It is \
+                     there, and stays there: see that production's side of redbutton is deployed and \
+                     its alarms are silent. A retry of this action goes on waiting; \
+                     \"follow\": false in its UserParameters does not wait at all",
+                    there.request.release,
+                    UNHEARD_SECONDS / 3600
+                ),
+            )));
+        }
         if now() >= started + LONGEST_SECONDS {
             return Ok(Followed::Failed(Failure::new(
                 FailureKind::JobFailed,
@@ -57,7 +74,17 @@ pub async fn follow(
     }
 }
 
-async fn look(there: &There<'_>, released: &str) -> Result<Followed, Failure> {
+/// What one look shows.
+enum Seen {
+    /// Nobody has taken the release up.
+    NotYet(String),
+    /// Production is at work.
+    Going(String),
+    /// It has come to an end.
+    Ended(Followed),
+}
+
+async fn look(there: &There<'_>, released: &str) -> Result<Seen, Failure> {
     let release = &there.request.release;
     let folder = outcome::folder(release);
     let what = format!("what production says of release {release}");
@@ -66,12 +93,12 @@ async fn look(there: &There<'_>, released: &str) -> Result<Followed, Failure> {
     let listed = listed.map_err(|error| failed(&folder, error))?;
     let keys = listed.iter().map(|one| one.key.as_str());
     let Some((attempt, kind, key)) = outcome::newest(release, keys) else {
-        return Ok(Followed::Going(format!(
+        return Ok(Seen::NotYet(format!(
             "release {release} is delivered; production has not taken it up yet"
         )));
     };
     if kind == Kind::Started {
-        return Ok(Followed::Going(format!(
+        return Ok(Seen::Going(format!(
             "production deploys release {release} (attempt {attempt})"
         )));
     }
@@ -91,8 +118,8 @@ async fn look(there: &There<'_>, released: &str) -> Result<Followed, Failure> {
             outcome.release_sha256
         )));
     }
-    Ok(match outcome.failure() {
+    Ok(Seen::Ended(match outcome.failure() {
         Some(failure) => Followed::Failed(failure),
         None => Followed::Served(outcome.summary),
-    })
+    }))
 }

@@ -70,6 +70,17 @@ async fn go_on(
             released: None,
         },
     };
+    if state.released.is_none() && now() >= state.started + follow::LONGEST_SECONDS {
+        return Err(Failure::new(
+            FailureKind::JobFailed,
+            format!(
+                "release {} could not be delivered within {} hours; look into the function's log. What \
+                 is there already is found by a retry of this action",
+                request.release,
+                follow::LONGEST_SECONDS / 3600
+            ),
+        ));
+    }
     let there = reach(clients, job, &request);
     let released = match state.released.clone() {
         Some(released) => released,

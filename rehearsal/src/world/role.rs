@@ -18,6 +18,31 @@ pub fn policies(account: &Account, role: &str) -> Result<Vec<Value>> {
         .collect()
 }
 
+/// The session of a role that may do everything as far as its own policy goes; made unless it is there.
+pub fn administrator(account: &Account, name: &str) -> Result<Account> {
+    let document =
+        |statement: Value| json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+    let root = format!("arn:aws:iam::{}:root", account.id());
+    let trust = document(json!({
+        "Effect": "Allow", "Principal": { "AWS": root }, "Action": "sts:AssumeRole",
+    }));
+    let may = document(json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }));
+    let role = ("RoleName", name);
+    if account.query("iam", "GetRole", &[role]).is_err() {
+        let trusts = [role, ("AssumeRolePolicyDocument", trust.as_str())];
+        account.query("iam", "CreateRole", &trusts)?;
+    }
+    let policy = [
+        role,
+        ("PolicyName", "all"),
+        ("PolicyDocument", may.as_str()),
+    ];
+    account.query("iam", "PutRolePolicy", &policy)?;
+    let arn = format!("arn:aws:iam::{}:role/{name}", account.id());
+    let session = account.assume_role(&arn, "administrator", None, None)?;
+    Ok(account.acting_as(session))
+}
+
 /// Creates, unless it is there, a role by which ECS gets images, and nothing else; returns its ARN.
 pub fn create_execution_role(account: &Account, name: &str) -> Result<String> {
     let document = |statement: Value| {

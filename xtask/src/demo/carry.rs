@@ -48,10 +48,20 @@ impl Audience for Ada {
             ..
         } = &event.what
         {
-            let error = error.as_ref().map(|error| error.message.as_str());
-            let text = error.or(summary.as_deref()).unwrap_or_default();
-            let first = text.lines().next().unwrap_or_default();
-            self.note(format!("{stage}/{action}: {status} {first}"));
+            let said = match error {
+                Some(error) => error.message.as_str(),
+                None => summary
+                    .as_deref()
+                    .and_then(|text| text.lines().next())
+                    .unwrap_or_default(),
+            };
+            // Where this machine keeps the source is of no interest.
+            let said = if stage == "Source" { "" } else { said };
+            self.note(
+                format!("{stage}/{action}: {status} {said}")
+                    .trim_end()
+                    .to_owned(),
+            );
         }
     }
 
@@ -153,9 +163,9 @@ impl Teller<'_> {
         Ok(())
     }
 
-    /// Whatever the account's root tries, the release stays as it is.
+    /// Whatever an administrator tries, the release stays as it is.
     pub(super) fn stays(&self) -> Result<()> {
-        let production = &self.stage.production.account;
+        let production = world::administrator(&self.stage.production.account, "administrator")?;
         let keys = production.list_objects(RELEASES_BUCKET, "releases/")?;
         ensure!(keys.len() >= 2, "there is no release");
         let mut refused = 0;
@@ -167,7 +177,7 @@ impl Teller<'_> {
             ] {
                 let tried = production.request("s3", method, &path, &[], body.to_vec().into());
                 match tried.map_err(|error| error.downcast::<AwsError>()) {
-                    Ok(_) => bail!("the account's root could {what} {key}"),
+                    Ok(_) => bail!("an administrator could {what} {key}"),
                     Err(Ok(error)) if error.code == "AccessDenied" => refused += 1,
                     Err(Ok(error)) => bail!("{what} {key}: {}", error.code),
                     Err(Err(error)) => return Err(error),

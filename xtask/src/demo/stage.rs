@@ -201,7 +201,11 @@ impl Place {
         }
         let v1 = digests.get("v1").context("v1 was not pushed")?;
         let image = format!("{}@{v1}", world::repository_uri(account, WEB));
-        let service = world::create_service(account, &ServiceSpec::new(CLUSTER, WEB, &image))?;
+        let mut spec = ServiceSpec::new(CLUSTER, WEB, &image);
+        let execution = world::create_execution_role(account, "web-execution")?;
+        spec.task_definition
+            .insert("executionRoleArn".to_owned(), execution.into());
+        let service = world::create_service(account, &spec)?;
         Ok(Self {
             account: account.clone(),
             service,

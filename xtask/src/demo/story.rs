@@ -140,8 +140,8 @@ fn tell_of_the_release(teller: &mut Teller<'_>) -> Result<()> {
         Ok("there, whole, signed, with who approved".to_owned())
     })?;
 
-    let intro = "Now the production account's own root tries to delete what arrived, and to write \
-                 over it.";
+    let intro = "Now an administrator of the production account tries to delete what arrived, and to \
+                 write over it.";
     teller.step("a release stays", intro, |teller| {
         teller.stays()?;
         Ok("denied; it is written once".to_owned())
