@@ -13,6 +13,7 @@
 mod fixture;
 
 mod containers;
+mod dsse;
 mod failures;
 mod faults;
 mod jobs;

@@ -14,6 +14,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use shared::error::Failure;
 use shared::job::Job;
 use shared::names::{Account, RoleArn};
@@ -21,8 +22,10 @@ use shared::rollout_file::images::EcrRepository;
 use shared::rollout_file::target::Target as Place;
 use tokio::sync::Mutex;
 
+mod person;
 mod target;
 
+pub use person::Person;
 pub use target::Target;
 
 use crate::error::{CallError, Caller};
@@ -59,9 +62,6 @@ impl Clients {
     /// a third of the binary.
     pub fn from_environment() -> Self {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let https = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .build_https();
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(set("AWS_REGION").map(Region::new))
@@ -71,7 +71,7 @@ impl Clients {
             .identity_cache(IdentityCache::lazy().build())
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .time_source(SharedTimeSource::new(SystemTimeSource::new()))
-            .http_client(https)
+            .http_client(https())
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(6)
@@ -252,6 +252,12 @@ impl Clients {
             .build();
         (aws_sdk_ecr::Client::new(&config), caller)
     }
+}
+
+fn https() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https()
 }
 
 fn s3(config: &SdkConfig) -> aws_sdk_s3::config::Builder {

@@ -1,6 +1,9 @@
 //! `redbutton`: what people who have a pipeline do on their own machine.
 
+mod paint;
 mod rehearse;
+mod verify;
+mod wrong_use;
 
 use std::process::ExitCode;
 
@@ -11,10 +14,12 @@ use clap::Parser;
 #[command(name = "redbutton", bin_name = "redbutton", max_term_width = 100)]
 enum Redbutton {
     Rehearse(rehearse::Options),
+    Verify(verify::Options),
 }
 
 fn main() -> ExitCode {
     match Redbutton::parse() {
         Redbutton::Rehearse(options) => rehearse::run(&options),
+        Redbutton::Verify(options) => verify::run(&options),
     }
 }

@@ -17,8 +17,6 @@ mod watcher;
 mod world;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::io::{IsTerminal, stdout};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -28,28 +26,13 @@ use rehearsal::{interrupt, say};
 
 pub(crate) use options::Options;
 use pages::Pages;
-use screen::{Paint, Screen};
+use screen::Screen;
 use stage::Stage;
 use watcher::{Answers, Voice, Watcher, json_line};
 use world::World;
 
-/// Everything that is wrong with what was asked for; nothing was run.
-#[derive(Debug)]
-struct WrongUse(Vec<String>);
-
-/// What `WrongUse` ends with.
-const WRONG_USE: u8 = 2;
-
-impl fmt::Display for WrongUse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
-            [only] => f.write_str(only),
-            several => write!(f, "several things are wrong:\n- {}", several.join("\n- ")),
-        }
-    }
-}
-
-impl std::error::Error for WrongUse {}
+use crate::paint::Paint;
+use crate::wrong_use::{WRONG_USE, WrongUse};
 
 /// What is asked for, once it has been read.
 struct Order {
@@ -86,7 +69,7 @@ pub(crate) fn run(options: &Options) -> ExitCode {
 fn rehearse(options: &Options) -> Result<bool> {
     let order = read(options)?;
     interrupt::listen()?;
-    let paint = Paint(stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none());
+    let paint = Paint::of_stdout();
     let voice = if options.json {
         Voice::Json
     } else {
@@ -96,7 +79,7 @@ fn rehearse(options: &Options) -> Result<bool> {
     let pages = Pages::new(&stage.rehearsal);
     let watcher = Arc::new(Watcher::new(voice, Answers::read(&options.approve), pages));
     let definition = &stage.deployed.definition;
-    wrong_use(check::check(definition, &order.inputs, options))?;
+    WrongUse::check(check::check(definition, &order.inputs, options))?;
     if options.json {
         watcher.data(json_line(&plan::data(&stage.deployed, options)));
     } else {
@@ -128,7 +111,7 @@ fn read(options: &Options) -> Result<Order> {
         .as_deref()
         .map_or(Ok(World::default()), world::read);
     wrong.extend(world.as_ref().err().into_iter().flatten().cloned());
-    wrong_use(wrong)?;
+    WrongUse::check(wrong)?;
     Ok(Order {
         template,
         pipeline: pipeline?,
@@ -164,12 +147,4 @@ fn inputs(options: &Options) -> Inputs {
 
 fn one(error: Error) -> WrongUse {
     WrongUse(vec![format!("{error:#}")])
-}
-
-fn wrong_use(wrong: Vec<String>) -> Result<(), WrongUse> {
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(WrongUse(wrong))
-    }
 }

@@ -14,7 +14,8 @@
 //! - [`preview`]: what a rollout would change, as a page and in a few words, for who approves it
 //! - [`release`]: what was tested and approved, signed, and what production says of it
 //! - [`denied`]: AccessDenied, explained
-//! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests
+//! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests;
+//!   [`moment`]: times, written down
 //!
 //! Invariants that this crate keeps: credentials cannot be printed; a task definition loses
 //! nothing on its way; success means that what was released serves; every deadline counts from the
@@ -24,6 +25,7 @@ pub mod artifact;
 pub mod denied;
 pub mod error;
 pub mod job;
+pub mod moment;
 pub mod names;
 pub mod preflight;
 pub mod preview;

@@ -12,6 +12,8 @@ pub mod envelope;
 pub mod images;
 pub mod outcome;
 pub mod record;
+#[cfg(test)]
+mod sample;
 pub mod statement;
 pub mod token;
 pub mod verify;

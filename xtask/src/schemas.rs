@@ -8,8 +8,11 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use rehearsal::workspace;
 use serde_json::Value;
+use shared::release::outcome::outcome_schema;
+use shared::release::statement::statement_schema;
 use shared::rollout_file::written::{
-    preview_parameters_schema, rollout_file_schema, user_parameters_schema,
+    copier_parameters_schema, preview_parameters_schema, rollout_file_schema,
+    user_parameters_schema,
 };
 
 use crate::say;
@@ -57,7 +60,7 @@ struct File {
 /// The files that are not as they would be generated now.
 fn stale() -> Result<Vec<File>> {
     let (file, parameters) = (rollout_file_schema(), user_parameters_schema());
-    let preview = preview_parameters_schema();
+    let (preview, copier) = (preview_parameters_schema(), copier_parameters_schema());
     let mut files = vec![
         schema(
             "schemas/rollout-file.json",
@@ -74,12 +77,28 @@ fn stale() -> Result<Vec<File>> {
             "redbutton: UserParameters of production-preview",
             &preview,
         ),
+        schema(
+            "schemas/copier-parameters.json",
+            "redbutton: UserParameters of artifact-copier",
+            &copier,
+        ),
+        schema(
+            "schemas/release-statement.json",
+            "redbutton: the statement in a release's envelope",
+            &statement_schema(),
+        ),
+        schema(
+            "schemas/release-outcome.json",
+            "redbutton: what production says of a release",
+            &outcome_schema(),
+        ),
     ];
     // The README is the last to be written.
     if let Ok(text) = fs::read_to_string(workspace::root().join("README.md")) {
         let text = table::put(&text, "rollout-file", &table::of(&file))?;
         let text = table::put(&text, "user-parameters", &table::of(&parameters))?;
         let text = table::put(&text, "preview-parameters", &table::of(&preview))?;
+        let text = table::put(&text, "copier-parameters", &table::of(&copier))?;
         files.push(File {
             path: "README.md",
             text,

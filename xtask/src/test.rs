@@ -199,6 +199,7 @@ fn python(progress: &Progress) -> Result<Tally> {
         "rehearsal/operations.py",
         "rehearsal/permissions.py",
         "rehearsal/translate.py",
+        "tests/dsse/verify.py",
     ];
     let cache = workspace::target().join("pycache");
     succeed(

@@ -131,3 +131,136 @@ pub async fn put_new(
         )
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::replay::{Answer, Replay, replay};
+    use serde_json::json;
+    use sha2::{Digest as _, Sha256};
+
+    const OWNER: &str = "222222222222";
+    const KEY: &str = "arn:aws:kms:ap-southeast-2:222222222222:key/0f";
+
+    async fn with<T>(
+        answers: Vec<Answer>,
+        kms_key: Option<&str>,
+        work: impl AsyncFnOnce(Bucket<'_>) -> T,
+    ) -> (T, Replay) {
+        let (config, replay) = replay(answers);
+        let bucket = Bucket {
+            client: &Client::new(&config),
+            name: "releases",
+            owner: OWNER,
+            kms_key,
+        };
+        let result = work(bucket).await;
+        for call in 0..replay.calls().len() {
+            let owner = replay.header(call, "x-amz-expected-bucket-owner");
+            assert_eq!(owner.as_deref(), Some(OWNER));
+        }
+        (result, replay)
+    }
+
+    fn refused(status: u16, code: &str) -> Answer {
+        let text = format!("<Error><Code>{code}</Code><Message>why</Message></Error>");
+        (status, json!(text)).into()
+    }
+
+    // rules: 3.7.3
+    #[tokio::test]
+    async fn all_pages_of_a_list_are_read() {
+        let page = |key: &str, next: &str| {
+            let text = format!(
+                "<ListBucketResult><IsTruncated>{}</IsTruncated>{next}<Contents><Key>{key}</Key>\
+                 <Size>5</Size><ETag>\"e\"</ETag></Contents></ListBucketResult>",
+                !next.is_empty()
+            );
+            Answer::from((200, json!(text)))
+        };
+        let next = "<NextContinuationToken>t</NextContinuationToken>";
+        let answers = vec![page("releases/a", next), page("releases/b", "")];
+        let (listed, replay) = with(answers, None, async |bucket| {
+            list(bucket, "releases/").await.unwrap()
+        })
+        .await;
+        let listed: Vec<&str> = listed.iter().map(|one| one.key.as_str()).collect();
+        assert_eq!(listed, ["releases/a", "releases/b"]);
+        assert!(replay.address(1).contains("continuation-token=t"));
+        let answers = vec![refused(403, "AccessDenied")];
+        let (denied, _) = with(answers, None, async |bucket| list(bucket, "a").await).await;
+        let error = denied.unwrap_err();
+        assert_eq!(
+            (error.kind, error.operation),
+            (Kind::Denied, "s3:ListBucket")
+        );
+    }
+
+    // rules: 3.7.3 3.7.18
+    #[tokio::test]
+    async fn s3_is_asked_for_an_objects_checksum() {
+        let found = Answer::from((200, json!("")))
+            .with("content-length", 5)
+            .with("x-amz-version-id", "v1")
+            .with("etag", "\"e\"")
+            .with("x-amz-checksum-sha256", "AAAA-2");
+        let denied = Answer::from((403, json!("")));
+        let answers = vec![found, (404, json!("")).into(), denied];
+        let (heads, replay) = with(answers, None, async |bucket| {
+            [
+                head(bucket, "a").await,
+                head(bucket, "b").await,
+                head(bucket, "c").await,
+            ]
+        })
+        .await;
+        let [found, missing, denied] = heads;
+        let expected = Head {
+            size: 5,
+            version: "v1".to_owned(),
+            etag: "\"e\"".to_owned(),
+            sha256: Some("AAAA-2".to_owned()),
+        };
+        assert_eq!(found.unwrap(), Some(expected));
+        assert_eq!(missing.unwrap(), None);
+        assert_eq!(denied.unwrap_err().kind, Kind::Denied);
+        let mode = replay.header(0, "x-amz-checksum-mode");
+        assert_eq!(mode.as_deref(), Some("ENABLED"));
+    }
+
+    // rules: 3.7.3 3.7.6 3.7.8 3.7.9 3.7.18
+    #[tokio::test]
+    async fn a_small_object_is_written_where_there_is_none() {
+        let sha256: [u8; 32] = Sha256::digest("text").into();
+        for kms_key in [None, Some(KEY)] {
+            let written = Answer::from((200, json!("")))
+                .with("x-amz-version-id", "v1")
+                .with("etag", "\"e\"");
+            let answers = vec![
+                refused(409, "ConditionalRequestConflict"),
+                written,
+                refused(412, "PreconditionFailed"),
+            ];
+            let (put, replay) = with(answers, kms_key, async |bucket| {
+                let put = async || put_new(bucket, "releases/a", b"text", &sha256).await;
+                (put().await.unwrap(), put().await.unwrap())
+            })
+            .await;
+            let written = Some(("v1".to_owned(), "\"e\"".to_owned()));
+            assert_eq!(put, (written, None));
+            for call in 0..3 {
+                assert_eq!(replay.calls()[call].1, "text");
+                for (name, expected) in [
+                    ("if-none-match", Some("*")),
+                    ("x-amz-checksum-sha256", Some(&*checksum(&sha256))),
+                    ("x-amz-server-side-encryption", kms_key.map(|_| "aws:kms")),
+                    ("x-amz-server-side-encryption-aws-kms-key-id", kms_key),
+                    ("x-amz-acl", None),
+                ] {
+                    assert_eq!(replay.header(call, name).as_deref(), expected, "{name}");
+                }
+            }
+        }
+    }
+}

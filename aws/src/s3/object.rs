@@ -3,10 +3,13 @@
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::get_object::{GetObjectError, GetObjectOutput};
 use aws_sdk_s3::operation::put_object::PutObjectOutput;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::bucket::Bucket;
 use crate::error::{CallError, Kind};
@@ -94,8 +97,14 @@ pub async fn get_of(bucket: Bucket<'_>, key: &str) -> Result<Option<Vec<u8>>, Ca
 }
 
 async fn small(get: GetObjectFluentBuilder) -> Result<Option<Vec<u8>>, CallError> {
+    content(get.send().await).await
+}
+
+/// What an answer comes to, as [`get`] tells it.
+pub(crate) async fn content(
+    answer: Result<GetObjectOutput, SdkError<GetObjectError, HttpResponse>>,
+) -> Result<Option<Vec<u8>>, CallError> {
     const OPERATION: &str = "s3:GetObject";
-    let answer = get.send().await;
     let mut body = match answer.map_err(|error| CallError::new(OPERATION, error)) {
         Ok(answer) => answer.body,
         Err(error) if error.code == "NoSuchKey" => return Ok(None),

@@ -17,19 +17,30 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
 use crate::error::{CallError, Kind};
 
-/// A part's size. The largest input of CodePipeline, 5 GiB, is 320 of them; S3 takes 10,000.
-pub const PART_BYTES: u64 = 16 << 20;
+/// How an object is cut, and how long a part that did not arrive waits for another attempt.
+#[derive(Clone, Copy)]
+struct Pace {
+    /// A part's size.
+    part_bytes: u64,
+    /// The pause before the second attempt, doubled each time.
+    pause: Duration,
+}
+
+/// The largest input of CodePipeline, 5 GiB, is 320 parts of 16 MiB; S3 takes 10,000.
+const PACE: Pace = Pace {
+    part_bytes: 16 << 20,
+    pause: Duration::from_millis(250),
+};
 /// How long one part may take: at 16 MiB, a quarter of a megabyte a second.
 const PART_TIME: Duration = Duration::from_secs(60);
 /// A part that did not arrive is sent again, a few times.
 const ATTEMPTS: u32 = 4;
-/// The pause before that, doubled each time.
-const PAUSE: Duration = Duration::from_millis(250);
 
 /// An object that is read.
 #[derive(Clone, Copy)]
@@ -65,6 +76,42 @@ pub struct Written {
     pub etag: String,
 }
 
+/// How long there is time: until a moment, or until nobody wants the result any more. Whatever waits
+/// for it ends then, and gives up first what it began.
+pub struct Until {
+    at: Instant,
+    given_up: watch::Sender<bool>,
+}
+
+impl Until {
+    /// Until then.
+    pub fn at(at: Instant) -> Self {
+        let given_up = watch::Sender::new(false);
+        Self { at, given_up }
+    }
+
+    /// No longer.
+    pub fn give_up(&self) {
+        self.given_up.send_replace(true);
+    }
+
+    /// Whether there is no time left.
+    pub fn is_over(&self) -> bool {
+        *self.given_up.borrow() || Instant::now() >= self.at
+    }
+
+    /// What comes of some work; none when the time is over before.
+    async fn limit<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut given_up = self.given_up.subscribe();
+        tokio::select! {
+            biased;
+            _ = given_up.wait_for(|given_up| *given_up) => None,
+            () = tokio::time::sleep_until(self.at) => None,
+            done = work => Some(done),
+        }
+    }
+}
+
 /// Why an object did not get through.
 #[derive(Debug)]
 pub enum Stopped {
@@ -74,7 +121,7 @@ pub enum Stopped {
     Writing(CallError),
     /// There is an object of this key already.
     Exists,
-    /// The time was over; nothing of it is left behind.
+    /// The time was over, or the object was not wanted any more; nothing of it is left behind.
     OutOfTime,
 }
 
@@ -84,19 +131,34 @@ pub async fn copy(
     source: Source<'_>,
     bucket: Bucket<'_>,
     key: &str,
-    until: Instant,
+    until: &Until,
 ) -> Result<Written, Stopped> {
-    let mut reading = Reading::new(source, until);
+    copy_at(PACE, source, bucket, key, until).await
+}
+
+async fn copy_at(
+    pace: Pace,
+    source: Source<'_>,
+    bucket: Bucket<'_>,
+    key: &str,
+    until: &Until,
+) -> Result<Written, Stopped> {
+    let mut reading = Reading::new(pace, source, until);
     let first = reading.begin().await?;
-    if first.total <= PART_BYTES {
+    if first.total <= pace.part_bytes {
         return whole(&mut reading, first, bucket, key).await;
     }
+    let mut first = Some(first);
     let mut restarts = 0;
     loop {
-        match in_parts(&mut reading, bucket, key).await {
-            // Another writer was met at the very end: the upload is gone, and begins again (3.7.6).
+        match in_parts(&mut reading, first.take(), bucket, key).await {
+            // Another writer was met at the very end, or the upload is not there any more: it begins
+            // again (3.7.6).
             Err(Stopped::Writing(error))
-                if error.code == "ConditionalRequestConflict" && restarts < ATTEMPTS =>
+                if matches!(
+                    error.code.as_str(),
+                    "ConditionalRequestConflict" | "NoSuchUpload"
+                ) && restarts < ATTEMPTS =>
             {
                 restarts += 1;
                 reading.rewind();
@@ -107,8 +169,12 @@ pub async fn copy(
 }
 
 /// Reads an object through, and writes it nowhere.
-pub async fn read(source: Source<'_>, until: Instant) -> Result<Passed, Stopped> {
-    let mut reading = Reading::new(source, until);
+pub async fn read(source: Source<'_>, until: &Until) -> Result<Passed, Stopped> {
+    read_at(PACE, source, until).await
+}
+
+async fn read_at(pace: Pace, source: Source<'_>, until: &Until) -> Result<Passed, Stopped> {
+    let mut reading = Reading::new(pace, source, until);
     let first = reading.begin().await?;
     let mut opened = Some(first);
     while let Some(range) = reading.next_range() {
@@ -162,6 +228,7 @@ async fn whole(
 
 async fn in_parts(
     reading: &mut Reading<'_>,
+    first: Option<Opened>,
     bucket: Bucket<'_>,
     key: &str,
 ) -> Result<Written, Stopped> {
@@ -179,7 +246,7 @@ async fn in_parts(
         .await
         .map_err(|error| Stopped::Writing(CallError::new("s3:PutObject", error)))?;
     let upload = created.upload_id().unwrap_or_default().to_owned();
-    let result = parts_of(reading, bucket, key, &upload).await;
+    let result = parts_of(reading, first, bucket, key, &upload).await;
     if result.is_err() {
         // Best effort: the bucket's lifecycle rule takes away what is left (3.7.13).
         let aborted = bucket
@@ -203,6 +270,7 @@ async fn in_parts(
 
 async fn parts_of(
     reading: &mut Reading<'_>,
+    mut first: Option<Opened>,
     bucket: Bucket<'_>,
     key: &str,
     upload: &str,
@@ -229,7 +297,7 @@ async fn parts_of(
                 .await
                 .map_err(|error| CallError::new("s3:PutObject", error))
         };
-        let answer = reading.part(range, None, put).await?;
+        let answer = reading.part(range, first.take(), put).await?;
         let checksum = reading.last_part();
         same_checksum(answer.checksum_sha256(), &checksum, "s3:PutObject")?;
         parts.push(
@@ -305,8 +373,9 @@ fn patient() -> Builder {
 
 /// An object that is being read, part after part.
 struct Reading<'a> {
+    pace: Pace,
     source: Source<'a>,
-    until: Instant,
+    until: &'a Until,
     /// The object's version, so that all parts are of one (CONTRACTS 3.7.5).
     pin: Option<Version>,
     total: u64,
@@ -328,8 +397,9 @@ struct Opened {
 }
 
 impl<'a> Reading<'a> {
-    fn new(source: Source<'a>, until: Instant) -> Self {
+    fn new(pace: Pace, source: Source<'a>, until: &'a Until) -> Self {
         Self {
+            pace,
             source,
             until,
             pin: None,
@@ -342,9 +412,10 @@ impl<'a> Reading<'a> {
 
     /// Opens the first part, which tells how many there are.
     async fn begin(&mut self) -> Result<Opened, Stopped> {
-        let opened = tokio::time::timeout_at(self.until, self.open(&(0..PART_BYTES)))
-            .await
-            .map_err(|_| Stopped::OutOfTime)?
+        let first = 0..self.pace.part_bytes;
+        let opened = self.until.limit(self.open(&first)).await;
+        let opened = opened
+            .ok_or(Stopped::OutOfTime)?
             .map_err(Stopped::Reading)?;
         self.total = opened.total;
         Ok(opened)
@@ -357,7 +428,7 @@ impl<'a> Reading<'a> {
     }
 
     fn next_range(&self) -> Option<std::ops::Range<u64>> {
-        let end = (self.done + PART_BYTES).min(self.total);
+        let end = (self.done + self.pace.part_bytes).min(self.total);
         (self.done < end).then_some(self.done..end)
     }
 
@@ -371,7 +442,8 @@ impl<'a> Reading<'a> {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let mut pause = PAUSE;
+        let length = range.end - range.start;
+        let mut pause = self.pace.pause;
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -381,19 +453,23 @@ impl<'a> Reading<'a> {
                     Some(opened) => opened.body,
                     None => self.open(&range).await.map_err(Stopped::Reading)?.body,
                 };
-                let tee = Tee::new(body, range.end - range.start, self.whole.clone());
+                let tee = Tee::new(body, length, self.whole.clone());
                 let seen = Arc::clone(&tee.seen);
                 let body = ByteStream::new(SdkBody::from_body_1_x(tee));
                 let result = sink(body).await.map_err(written)?;
                 Ok::<_, Stopped>((result, seen))
             };
-            let attempt = tokio::time::timeout_at(until, attempt).await;
-            match attempt.map_err(|_| Stopped::OutOfTime)? {
+            match until.limit(attempt).await.ok_or(Stopped::OutOfTime)? {
                 Ok((result, seen)) => {
                     let Ok(seen) = seen.lock() else {
                         return Err(Stopped::OutOfTime);
                     };
-                    self.done += seen.bytes;
+                    if seen.bytes != length {
+                        let text = "it was answered before all of it was sent";
+                        let error = CallError::unusable("s3:PutObject", text);
+                        return Err(Stopped::Writing(error));
+                    }
+                    self.done += length;
                     self.whole = seen.whole.clone();
                     self.parts.push(seen.part.clone().finalize().into());
                     return Ok(result);
@@ -402,7 +478,8 @@ impl<'a> Reading<'a> {
                     if attempts < ATTEMPTS && may_pass(&error) => {}
                 Err(stopped) => return Err(stopped),
             }
-            tokio::time::sleep(pause).await;
+            let paused = until.limit(tokio::time::sleep(pause)).await;
+            paused.ok_or(Stopped::OutOfTime)?;
             pause *= 2;
         }
     }

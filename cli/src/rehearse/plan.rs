@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::check::{given, runs};
 use super::options::Options;
-use super::screen::Paint;
+use crate::paint::Paint;
 
 /// Said of builds that run.
 const BUILDS: &str = "Builds run for real: their commands run on this machine as you, with the network. \

@@ -15,9 +15,9 @@ use serde_json::json;
 
 use super::options::Options;
 use super::plan;
-use super::screen::Paint;
 use super::stage::Stage;
 use super::watcher::{Watcher, json_line};
+use crate::paint::Paint;
 
 /// Between two looks whether somebody asked for an end, or wonders whether anything goes on.
 const BREATH: Duration = Duration::from_millis(200);

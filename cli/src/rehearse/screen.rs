@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rehearsal::pipeline::{Approval, Event, Problem, Status, What};
+use rehearsal::pipeline::{Approval, Event, Problem, What};
 use rehearsal::say::{seconds, wrapped};
 
 use super::alive::Working;
 use super::pages::{Page, file_address};
+use crate::paint::{Paint, plain};
 
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
@@ -21,37 +22,6 @@ pub(super) struct Screen {
     paint: Paint,
     /// Executions in the order in which they started, when there are several.
     numbers: Option<Mutex<BTreeMap<String, usize>>>,
-}
-
-/// Colours, where there is a terminal to show them.
-#[derive(Clone, Copy)]
-pub(super) struct Paint(pub(super) bool);
-
-impl Paint {
-    pub(super) fn bold(self, text: &str) -> String {
-        self.in_code("1", text)
-    }
-
-    fn faint(self, text: &str) -> String {
-        self.in_code("2", text)
-    }
-
-    pub(super) fn status(self, status: Status) -> String {
-        let code = match status {
-            Status::Succeeded => "32",
-            Status::Failed => "31",
-            Status::InProgress | Status::Stopped | Status::Superseded => "33",
-        };
-        self.in_code(code, status.name())
-    }
-
-    fn in_code(self, code: &str, text: &str) -> String {
-        if self.0 {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
 }
 
 impl Screen {
@@ -257,14 +227,10 @@ fn short(text: &str) -> String {
     format!("{kept}…")
 }
 
-/// Without what would move the cursor.
-fn plain(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rehearsal::pipeline::Status;
 
     fn event(action: Option<&str>, what: What) -> Event {
         Event {
@@ -369,11 +335,5 @@ mod tests {
             line: "\x1b[2Ja\rb".to_owned(),
         };
         assert_eq!(screen.event(&event(Some("Build"), line)), ["    │ [2Jab"]);
-    }
-
-    #[test]
-    fn colours_are_for_terminals() {
-        assert_eq!(Paint(true).status(Status::Failed), "\x1b[31mFailed\x1b[0m");
-        assert_eq!(Paint(false).status(Status::Failed), "Failed");
     }
 }

@@ -11,9 +11,10 @@ use rehearsal::package::Profile;
 use rehearsal::pipeline::{Choice, Deployed, Kind};
 use rehearsal::{AwsError, Containers, Progress, Rehearsal, interrupt, say, suite};
 
+use super::Order;
 use super::options::Options;
 use super::world::{self, World};
-use super::{Order, WrongUse};
+use crate::wrong_use::WrongUse;
 
 /// Names of redbutton's own functions begin with it.
 const OURS: &str = "redbutton-";

@@ -43,8 +43,7 @@ pub fn recorded<'a>(
         or_wrong(found);
         Vec::new()
     });
-    let released: Vec<_> = job.inputs.iter().collect();
-    or_wrong(record::other_artifacts(&tested, &released));
+    or_wrong(record::other_artifacts(&tested, &job.inputs));
     let approvals = record::approvals(latest, &request.parameters.approvals, &tested);
     let approvals = approvals.unwrap_or_else(|found| {
         or_wrong(found);
@@ -52,7 +51,7 @@ pub fn recorded<'a>(
     });
     let account: &Account = request.parameters.role.account();
     let rollout = request.parameters.rollout.to_string();
-    let preview = record::preview(latest, account, &rollout, &approvals);
+    let preview = record::preview(latest, account, &rollout, &job.inputs, &approvals);
     let preview = preview.unwrap_or_else(|found| {
         or_wrong(found);
         None

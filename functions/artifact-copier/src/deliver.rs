@@ -8,8 +8,8 @@ use aws::error::{CallError, Caller};
 use aws::job::Round;
 use aws::kms;
 use aws::s3::bucket::{self, Bucket, Head, Listed};
-use aws::s3::through::{self, Passed, Source, Stopped};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use aws::s3::through::{self, Passed, Source, Stopped, Until};
+use futures_util::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 use shared::error::{Failure, FailureKind};
 use shared::job::Job;
@@ -99,12 +99,13 @@ pub async fn objects(
     let before = listed(there).await?;
     let known: BTreeMap<usize, Copied> = state.copied.iter().cloned().collect();
     let deliveries = there.request.deliveries.iter().enumerate();
-    let until = Instant::now() + round.left();
+    let until = Until::at(Instant::now() + round.left());
     let work = deliveries.map(|(n, delivery)| {
-        let (before, known) = (&before, known.get(&n));
+        let (before, known, until) = (&before, known.get(&n), &until);
         async move {
             let copied = match known {
                 Some(copied) => copied.clone(),
+                None if until.is_over() => return Err(Ended::OutOfTime),
                 None => object(there, delivery, before, until).await?,
             };
             Ok::<_, Ended>((n, copied))
@@ -112,17 +113,23 @@ pub async fn objects(
     });
     let mut going = stream::iter(work).buffer_unordered(AT_ONCE);
     let mut all: BTreeMap<usize, Copied> = BTreeMap::new();
-    loop {
-        match going.try_next().await {
-            Ok(Some((n, copied))) => {
+    let mut ended = None;
+    while let Some(done) = going.next().await {
+        match done {
+            Ok((n, copied)) => {
                 all.insert(n, copied.clone());
                 state.copied = all.clone().into_iter().collect();
                 round.checkpoint(encode(state));
             }
-            Ok(None) => break,
-            // The others are given up with it; what they began they abort, as far as they got.
-            Err(ended) => return Err(ended),
+            // The others are given up with it, and waited for: what they began they abort.
+            Err(why) => {
+                until.give_up();
+                ended.get_or_insert(why);
+            }
         }
+    }
+    if let Some(ended) = ended {
+        return Err(ended);
     }
     let after = listed(there).await?;
     let deliveries = there.request.deliveries.iter();
@@ -164,7 +171,7 @@ async fn object(
     there: &There<'_>,
     delivery: &Delivery,
     before: &BTreeMap<String, Listed>,
-    until: Instant,
+    until: &Until,
 ) -> Result<Copied, Ended> {
     match &delivery.path {
         Some(path) => file(there, delivery, path, before)
@@ -179,7 +186,7 @@ async fn whole(
     there: &There<'_>,
     delivery: &Delivery,
     before: &BTreeMap<String, Listed>,
-    until: Instant,
+    until: &Until,
 ) -> Result<Copied, Ended> {
     let (client, caller) = there.clients.artifacts(there.job);
     let source = Source {

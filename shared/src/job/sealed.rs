@@ -43,3 +43,51 @@ pub fn unseal<'a>(versions: &[&str], token: &'a str) -> Result<&'a str, Unreadab
 fn checksum(json: &str) -> String {
     hex::encode(Sha256::digest(json)).chars().take(8).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const VERSIONS: [&str; 2] = ["rb2", "rb1"];
+
+    proptest! {
+        // rules: 3.2.2
+        #[test]
+        fn what_was_sealed_comes_back_and_nothing_else(json in "\\PC{0,80}", at: prop::sample::Index, other: char) {
+            let token = seal("rb1", &json);
+            prop_assert_eq!(unseal(&["rb1"], &token), Ok(json.as_str()));
+            let mut letters: Vec<char> = token.chars().collect();
+            let at = at.index(letters.len());
+            letters[at] = other;
+            let changed: String = letters.into_iter().collect();
+            prop_assert_eq!(unseal(&["rb1"], &changed).is_ok(), changed == token);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_why() {
+        let sealed = |version: &str| seal(version, "{\"a.b\":1}");
+        for (token, expected) in [
+            (sealed("rb1"), Ok("{\"a.b\":1}")),
+            (sealed("rb2"), Ok("{\"a.b\":1}")),
+            (sealed("rb3"), Err(Unreadable::Newer)),
+            (sealed("rb10"), Err(Unreadable::Newer)),
+            (sealed("rc1"), Err(Unreadable::Foreign)),
+            (sealed("rb"), Err(Unreadable::Foreign)),
+            (sealed("rbx"), Err(Unreadable::Foreign)),
+            (sealed(""), Err(Unreadable::Foreign)),
+            ("rb3".to_owned(), Err(Unreadable::Newer)),
+            (String::new(), Err(Unreadable::Foreign)),
+            ("rb1".to_owned(), Err(Unreadable::Damaged)),
+            ("rb1.".to_owned(), Err(Unreadable::Damaged)),
+            ("rb1.00000000".to_owned(), Err(Unreadable::Damaged)),
+            ("rb1.00000000.{}".to_owned(), Err(Unreadable::Damaged)),
+            (sealed("rb1").replace("rb1.", "rb2."), Ok("{\"a.b\":1}")),
+            (sealed("rb1").replace(":1", ":2"), Err(Unreadable::Damaged)),
+            (sealed("rb1") + " ", Err(Unreadable::Damaged)),
+        ] {
+            assert_eq!(unseal(&VERSIONS, &token), expected, "{token}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Preview, words};
 use crate::job::revision::Revision;
+use crate::moment;
 
 const STYLE: &str = include_str!("page.css");
 
@@ -169,7 +170,7 @@ fn footer(preview: &Preview) -> Markup {
 
 fn time(at: u64) -> Markup {
     html! {
-        @if let Some(utc) = words::utc(at) {
+        @if let Some(utc) = moment::utc(at) {
             time datetime={ (utc) "Z" } { (utc) " UTC" }
         } @else {
             (at) " seconds after the beginning of 1970 (UTC)"

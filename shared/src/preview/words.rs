@@ -1,7 +1,5 @@
 //! Words that the page and the mail's text share: images, counts, and what is done to a target.
 
-use time::OffsetDateTime;
-
 use super::{ImageChange, ImageShown, Plan, Preview, TargetPreview, ValueChange};
 use crate::names::Digest;
 use crate::task_definition::diff::Difference;
@@ -35,20 +33,6 @@ pub(super) fn short_id(id: &str) -> String {
         None if hex => id.chars().take(8).collect(),
         None => crate::job::answer::cut(id, 24),
     }
-}
-
-/// `2026-02-03 04:05:06`, in UTC; none for a time that no calendar has.
-pub(super) fn utc(at: u64) -> Option<String> {
-    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(at).ok()?).ok()?;
-    Some(format!(
-        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    ))
 }
 
 /// `1.4.2 (60303ae22b99)`.

@@ -132,8 +132,21 @@ fn digest_of(named: &Named, tests: &[TestRollout<'_>]) -> Result<String, String>
             .copied()
             .filter(|served| named.container.as_deref() == Some(served.container))
             .collect();
-        // A stack's parameter may be called otherwise than the container that gets the image.
-        let here = if by_name.is_empty() { here } else { by_name };
+        let here: Vec<&Served<'_>> = if named.image.digest.is_some() {
+            here
+        } else if by_name.is_empty() {
+            // A stack's parameter may be called otherwise than the container that gets the image. What
+            // was given another image by its own name shows the digest of that one.
+            let others = |served: &&&Served<'_>| {
+                !test.named.iter().any(|given| {
+                    given.container.as_deref() == Some(served.container)
+                        && given.image != named.image
+                })
+            };
+            here.iter().filter(others).copied().collect()
+        } else {
+            by_name
+        };
         for served in here {
             match &served.image.digest {
                 Some(digest) if !digests.iter().any(|known| known == digest.as_str()) => {

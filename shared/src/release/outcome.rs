@@ -5,7 +5,9 @@
 //! result; the object tells why. They are an index by release of what the ledger has by target: the
 //! entries are named in it, by key and hash.
 
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Failure, FailureKind};
 
@@ -13,7 +15,9 @@ use crate::error::{Failure, FailureKind};
 pub const FOLDER: &str = "outcomes/";
 
 /// What came of an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum Kind {
     /// It goes on.
@@ -38,10 +42,11 @@ const RESULTS: [(&str, Kind); 5] = [
 ];
 
 /// An outcome's object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// 1.
+    #[schemars(extend("const" = 1))]
     pub version: u32,
     /// `<pipeline>/<execution>`.
     pub release: String,
@@ -51,7 +56,9 @@ pub struct Outcome {
     pub attempt: u32,
     /// What came of it.
     pub result: Kind,
-    /// When, seconds since the epoch.
+    /// When, seconds since the epoch; written as `2026-11-28T16:20:00Z`.
+    #[serde(with = "crate::moment")]
+    #[schemars(with = "String", regex(pattern = crate::moment::PATTERN))]
     pub at: u64,
     /// In a sentence or two.
     pub summary: String,
@@ -64,12 +71,17 @@ pub struct Outcome {
 }
 
 /// An entry of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Its key.
     pub key: String,
     /// Hexadecimal sha256 of its bytes.
     pub sha256: String,
+}
+
+/// The JSON Schema of an outcome.
+pub fn outcome_schema() -> Value {
+    schema_for!(Outcome).to_value()
 }
 
 /// The folder of a release's outcomes.

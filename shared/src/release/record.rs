@@ -148,26 +148,31 @@ pub fn tested<'a>(actions: &[&'a Action]) -> Result<Vec<Tested<'a>>, Vec<String>
 }
 
 /// Artifacts that are to be released, and are not those that were tested under the same name.
-pub fn other_artifacts(tested: &[Tested<'_>], released: &[&Artifact]) -> Vec<String> {
+pub fn other_artifacts(tested: &[Tested<'_>], released: &[Artifact]) -> Vec<String> {
+    let each = tested.iter();
+    each.flat_map(|one| others(one.action, released, "tested"))
+        .collect()
+}
+
+/// The artifacts of an action that lie elsewhere than those of the same name that are to be released.
+fn others(action: &Action, released: &[Artifact], done: &str) -> Vec<String> {
     let mut wrongs = Vec::new();
-    for Tested { action, .. } in tested {
-        for input in &action.inputs {
-            let mut others = released
-                .iter()
-                .filter(|other| other.name == input.name && ***other != *input);
-            if let Some(other) = others.next() {
-                wrongs.push(format!(
-                    "artifact {} is s3://{}/{} here, and {} was given s3://{}/{}: what was tested is \
-                     not what would be released; retry the whole stage of the test, or start a new \
-                     execution",
-                    input.name,
-                    other.bucket,
-                    other.key,
-                    action.place(),
-                    input.bucket,
-                    input.key
-                ));
-            }
+    for input in &action.inputs {
+        let mut others = released
+            .iter()
+            .filter(|other| other.name == input.name && *other != input);
+        if let Some(other) = others.next() {
+            wrongs.push(format!(
+                "artifact {} is s3://{}/{} here, and {} was given s3://{}/{}: what was {done} is not \
+                 what would be released; retry the whole stage of {}, or start a new execution",
+                input.name,
+                other.bucket,
+                other.key,
+                action.place(),
+                input.bucket,
+                input.key,
+                action.place()
+            ));
         }
     }
     wrongs
@@ -251,11 +256,13 @@ pub fn approvers(approvals: &mut [Approval], decided: &[Decided]) -> Vec<String>
 }
 
 /// The preview of the destination that an approver could see: the latest one that succeeded. None when
-/// there is none; an error when it is of another rollout file, or came after an approval.
+/// there is none; an error when it is of another rollout file or of other artifacts, or came after an
+/// approval.
 pub fn preview(
     actions: &[&Action],
     destination: &Account,
     rollout: &str,
+    released: &[Artifact],
     approvals: &[Approval],
 ) -> Result<Option<Preview>, Vec<String>> {
     let mut found = None;
@@ -277,7 +284,7 @@ pub fn preview(
     let Some((action, fingerprint, looked_at)) = found else {
         return Ok(None);
     };
-    let mut wrongs = Vec::new();
+    let mut wrongs = others(action, released, "previewed");
     if looked_at.as_deref() != Some(rollout) {
         wrongs.push(format!(
             "the preview {} is of {}, and the release would carry {rollout}: let both have the same \
@@ -286,12 +293,13 @@ pub fn preview(
             looked_at.as_deref().unwrap_or("a rollout file of its own")
         ));
     }
-    let ended = action.updated / 1000;
-    for approval in approvals.iter().filter(|approval| approval.at < ended) {
+    // By the record, which knows more than the whole seconds of a statement.
+    let given = |one: &&&Action| approvals.iter().any(|approval| approval.id == one.id);
+    let early = |one: &&&Action| one.updated < action.updated;
+    for approval in actions.iter().filter(given).filter(early) {
         wrongs.push(format!(
-            "approval {}/{} was given before the preview {} had ended: put it after the preview",
-            approval.stage,
-            approval.action,
+            "approval {} was given before the preview {} had ended: put it after the preview",
+            approval.place(),
             action.place()
         ));
     }

@@ -4,6 +4,7 @@
 //! Its canonical form is JSON without white space whose keys are sorted, with whole numbers, and
 //! without the time of writing: a repeated copy has the same bytes.
 
+use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,23 +15,27 @@ pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 /// The form of the predicate; another meaning gets another number.
 pub const PREDICATE_TYPE: &str = "urn:redbutton:release:v1";
 
+const SHA256: &str = "^[0-9a-f]{64}$";
+
 /// A release's statement.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Statement {
-    /// [`STATEMENT_TYPE`].
+    /// What makes it one of in-toto.
     #[serde(rename = "_type")]
+    #[schemars(extend("const" = STATEMENT_TYPE))]
     pub kind: String,
     /// Artifacts by key below the release's folder, images by repository.
     pub subject: Vec<Subject>,
-    /// [`PREDICATE_TYPE`].
+    /// What makes it a release.
+    #[schemars(extend("const" = PREDICATE_TYPE))]
     pub predicate_type: String,
     /// What is said about the subjects.
     pub predicate: Predicate,
 }
 
 /// What a statement is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subject {
     /// The object's name in the release's folder, or the image's repository.
@@ -40,15 +45,16 @@ pub struct Subject {
 }
 
 /// A subject's digests.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubjectDigest {
     /// 64 hexadecimal digits.
+    #[schemars(regex(pattern = SHA256))]
     pub sha256: String,
 }
 
 /// What is said of a release.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Predicate {
     /// Where it may be released, and nowhere else.
@@ -71,7 +77,7 @@ pub struct Predicate {
 }
 
 /// The environment that a release is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {
     /// Twelve digits.
@@ -83,7 +89,7 @@ pub struct Destination {
 }
 
 /// The pipeline execution that made it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The pipeline's account.
@@ -99,7 +105,7 @@ pub struct Source {
 }
 
 /// A source's revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Revision {
     /// The output artifact of the source action.
@@ -113,7 +119,7 @@ pub struct Revision {
 }
 
 /// A delivered object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Artifact {
     /// The artifact's name in the pipeline.
@@ -128,11 +134,12 @@ pub struct Artifact {
     /// Bytes.
     pub size: u64,
     /// 64 hexadecimal digits.
+    #[schemars(regex(pattern = SHA256))]
     pub sha256: String,
 }
 
 /// An image of the release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReleasedImage {
     /// As it is written in the image files and task definitions of the release.
@@ -142,7 +149,7 @@ pub struct ReleasedImage {
 }
 
 /// A rollout to test that came to a good end.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Test {
     /// The stage.
@@ -158,7 +165,7 @@ pub struct Test {
 }
 
 /// A manual approval that was given.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Approval {
     /// The stage.
@@ -176,7 +183,7 @@ pub struct Approval {
 }
 
 /// The preview that an approver could see.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preview {
     /// The action execution's id.
@@ -188,13 +195,18 @@ pub struct Preview {
 }
 
 /// What production is to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
     /// `Artifact::path`.
     pub place: String,
     /// The rollout file.
     pub file: Value,
+}
+
+/// The JSON Schema of a statement.
+pub fn statement_schema() -> Value {
+    schema_for!(Statement).to_value()
 }
 
 impl Statement {
