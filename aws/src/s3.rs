@@ -13,6 +13,7 @@ pub mod object;
 pub mod through;
 
 use crate::error::{CallError, Caller, Kind};
+use crate::time::seconds;
 
 /// An input artifact that is being read. All pieces are of the version that the first answer
 /// named (CONTRACTS 3.7.5), and are fetched once.
@@ -23,6 +24,7 @@ pub struct OpenArtifact {
     key: Option<String>,
     zip: PartialZip,
     pin: Pin,
+    written: u64,
 }
 
 impl OpenArtifact {
@@ -50,7 +52,13 @@ impl OpenArtifact {
             key: key.map(str::to_owned),
             zip,
             pin: first.pin,
+            written: first.written,
         })
+    }
+
+    /// When it was written, in seconds since the epoch.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// A file's content; none when the artifact does not have it.
@@ -101,6 +109,7 @@ fn failed(error: CallError, caller: &Caller, artifact: &Artifact, key: Option<&s
 
 struct Piece {
     bytes: Vec<u8>,
+    written: u64,
     total: u64,
     pin: Pin,
 }
@@ -135,6 +144,7 @@ async fn read(
             .map(str::to_owned),
         etag: answer.e_tag().map(str::to_owned),
     };
+    let written = answer.last_modified().map(seconds).unwrap_or_default();
     let total = answer
         .content_range()
         .and_then(|range| range.rsplit_once('/')?.1.parse().ok());
@@ -147,5 +157,10 @@ async fn read(
     let bytes = body.to_vec();
     // Without Content-Range the answer is the whole object.
     let total = total.unwrap_or(bytes.len() as u64);
-    Ok(Piece { bytes, total, pin })
+    Ok(Piece {
+        bytes,
+        written,
+        total,
+        pin,
+    })
 }

@@ -2,7 +2,11 @@
 //! that is made while it is read, and is gone when it was counted. A process of its own, whose memory
 //! is nobody else's.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test reports by panicking"
+)]
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -79,7 +83,11 @@ impl Endless {
         match method.as_str() {
             "GET" => {
                 let range = request.headers().get("range").unwrap().to_owned();
-                let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
+                let (from, to) = range
+                    .strip_prefix("bytes=")
+                    .unwrap()
+                    .split_once('-')
+                    .unwrap();
                 let (from, to): (u64, u64) = (from.parse().unwrap(), to.parse().unwrap());
                 let left = (to + 1).min(SIZE) - from;
                 *self.reads.lock().unwrap() += 1;
@@ -98,7 +106,10 @@ impl Endless {
                 while let Some(frame) =
                     std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
                 {
-                    length += frame.unwrap().data_ref().map_or(0, |data| data.len() as u64);
+                    length += frame
+                        .unwrap()
+                        .data_ref()
+                        .map_or(0, |data| data.len() as u64);
                 }
                 self.parts.lock().unwrap().push(length);
                 let mut response = text("");
@@ -133,6 +144,7 @@ async fn five_gibibytes_take_no_more_memory_than_a_part_of_a_part() {
         client: &client,
         bucket: "artifacts",
         key: "orders/Build/1",
+        written_until: None,
     };
     let bucket = Bucket {
         client: &client,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws::clients::Clients;
 use aws::error::Caller;
 use aws::s3::{Client, OpenArtifact};
-use shared::error::Failure;
+use shared::error::{Failure, FailureKind};
 use shared::job::{Artifact, Job};
 use shared::rollout_file::images::ImageFile;
 use shared::rollout_file::{Place, RolloutFile, RolloutSource};
@@ -21,6 +21,8 @@ pub struct Artifacts<'a> {
     inputs: &'a [Artifact],
     client: Client,
     caller: Caller,
+    /// Until when they may have been written, by bucket and key, in seconds since the epoch.
+    written_until: BTreeMap<(String, String), u64>,
     /// By bucket and key.
     open: BTreeMap<(String, String), OpenArtifact>,
 }
@@ -32,6 +34,7 @@ impl<'a> Artifacts<'a> {
         Self {
             job,
             inputs: &job.inputs,
+            written_until: BTreeMap::new(),
             client,
             caller,
             open: BTreeMap::new(),
@@ -41,6 +44,12 @@ impl<'a> Artifacts<'a> {
     /// From now on places mean these artifacts: the inputs of another action of the same pipeline.
     pub fn turn_to(&mut self, inputs: &'a [Artifact]) {
         self.inputs = inputs;
+    }
+
+    /// From now on artifacts that were written later than this are refused: by bucket and key, in
+    /// seconds since the epoch.
+    pub fn written_until(&mut self, until: BTreeMap<(String, String), u64>) {
+        self.written_until = until;
     }
 
     /// The rollout file: what messages call it, and its content.
@@ -125,8 +134,29 @@ impl<'a> Artifacts<'a> {
             Entry::Vacant(place) => {
                 let key = self.job.encryption_key.as_ref().map(|key| key.id.as_str());
                 let open = OpenArtifact::open(&self.client, &self.caller, artifact, key).await?;
-                Ok(place.insert(open))
+                match self.written_until.get(place.key()) {
+                    Some(until) if open.written() > *until => {
+                        Err(changed(artifact, open.written()))
+                    }
+                    _ => Ok(place.insert(open)),
+                }
             }
         }
     }
+}
+
+/// The failure of an artifact that is not any more what it was.
+pub fn changed(artifact: &Artifact, written: u64) -> Failure {
+    Failure::new(
+        FailureKind::RevisionOutOfSync,
+        format!(
+            "input artifact {} (s3://{}/{}) was written at {}, after what was made of it was tested or \
+             approved: what it holds now nobody has seen. Find out who writes into the artifact bucket, \
+             and start a new execution",
+            artifact.name,
+            artifact.bucket,
+            artifact.key,
+            aws::time::shown(written)
+        ),
+    )
 }

@@ -51,7 +51,7 @@ pub fn belongs(
     }
     Err(Failure::configuration(format!(
         "pipeline {pipeline:?} has no action under way in execution {execution} that invokes {:?} \
-         with this job's input artifacts. Either \"pipeline\" or \"execution\" in UserParameters \
+         with this job's input artifacts and parameters. Either \"pipeline\" or \"execution\" in UserParameters \
          is not this pipeline's own, or the execution was stopped; nothing was changed",
         job.function_name
     )))

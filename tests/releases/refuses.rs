@@ -1,5 +1,8 @@
 //! What cannot be a release: nothing of it is delivered, and everything that is wrong is said.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
 use rehearsal::suite;
 use serde_json::{Value, json};
 
@@ -122,6 +125,51 @@ fn a_job_that_is_not_of_this_execution_is_refused() {
     swapped.build = world.suite.store.put_artifact("Build", &files).unwrap();
     let says = ["what was tested is not what would be released"];
     refused(&world, &swapped, &json!({}), "ConfigurationError", &says);
+}
+
+/// Whoever may write into the artifact bucket may overwrite what was tested.
+#[test]
+fn an_artifact_that_was_overwritten_after_the_test_is_refused() {
+    let world = world();
+    let tested = world.tested("overwritten");
+    let tooling = world.rehearsal.tooling();
+    let bytes = tooling
+        .get_object(&tested.build.bucket, &tested.build.key)
+        .unwrap();
+    // Into the second after the approval: S3 counts in seconds.
+    let written =
+        || tooling.put_object(&tested.build.bucket, &tested.build.key, &[], bytes.clone());
+    let approved = SystemTime::now() + Duration::from_secs(2);
+    while SystemTime::now() < approved {
+        written().unwrap();
+    }
+    let says = [
+        "input artifact Build (s3://",
+        "after what was made of it was tested or approved",
+    ];
+    refused(&world, &tested, &json!({}), "RevisionOutOfSync", &says);
+}
+
+/// Who may invoke the function says nothing that the pipeline does not say.
+// rules: 3.2.14
+#[test]
+fn other_parameters_than_the_actions_own_are_refused() {
+    let world = world();
+    let tested = world.tested("made-up");
+    let mut job = world.release_job(&tested, &json!({}));
+    job.edit = Some(Arc::new(|event: &mut Value| {
+        let data = &mut event["CodePipeline.job"]["data"]["actionConfiguration"]["configuration"];
+        let given = data["UserParameters"].as_str().unwrap();
+        let mut given: Value = serde_json::from_str(given).unwrap();
+        given["requireApproval"] = json!(false);
+        data["UserParameters"] = given.to_string().into();
+    }));
+    let (_, message) = failed(&world.run(job));
+    assert!(
+        message.contains("with this job's input artifacts and parameters"),
+        "{message}"
+    );
+    assert!(world.released(&tested.key("")).is_empty());
 }
 
 // rules: 3.7.14 3.7.15

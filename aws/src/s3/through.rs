@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use super::bucket::Bucket;
 use crate::error::{CallError, Kind};
+use crate::time::seconds;
 
 /// How an object is cut, and how long a part that did not arrive waits for another attempt.
 #[derive(Clone, Copy)]
@@ -51,6 +52,8 @@ pub struct Source<'a> {
     pub bucket: &'a str,
     /// Its key.
     pub key: &'a str,
+    /// Until when it may have been written, in seconds since the epoch; none means whenever.
+    pub written_until: Option<u64>,
 }
 
 /// What was seen of an object in passing.
@@ -119,6 +122,9 @@ pub enum Stopped {
     Reading(CallError),
     /// It could not be written.
     Writing(CallError),
+    /// It was written when it should not have been any more, in seconds since the epoch; nothing of it
+    /// was written on.
+    Changed(u64),
     /// There is an object of this key already.
     Exists,
     /// The time was over, or the object was not wanted any more; nothing of it is left behind.
@@ -393,6 +399,8 @@ struct Version {
 /// The answer to a read.
 struct Opened {
     total: u64,
+    /// When the object was written, in seconds since the epoch.
+    written: u64,
     body: SdkBody,
 }
 
@@ -418,7 +426,10 @@ impl<'a> Reading<'a> {
             .ok_or(Stopped::OutOfTime)?
             .map_err(Stopped::Reading)?;
         self.total = opened.total;
-        Ok(opened)
+        match self.source.written_until {
+            Some(until) if opened.written > until => Err(Stopped::Changed(opened.written)),
+            _ => Ok(opened),
+        }
     }
 
     fn rewind(&mut self) {
@@ -521,6 +532,7 @@ impl<'a> Reading<'a> {
         }
         Ok(Opened {
             total,
+            written: answer.last_modified().map(seconds).unwrap_or_default(),
             body: answer.body.into_inner(),
         })
     }

@@ -1,5 +1,7 @@
 //! The request and what CodePipeline says → the release, or everything that speaks against it. Pure.
 
+use std::collections::BTreeMap;
+
 use shared::error::Failure;
 use shared::job::Job;
 use shared::job::revision::Revision;
@@ -23,6 +25,8 @@ pub struct Recorded<'a> {
     pub approvals: Vec<Approval>,
     /// The preview.
     pub preview: Option<Preview>,
+    /// Until when each artifact may have been written, see [`record::written_until`].
+    pub written_until: BTreeMap<(String, String), u64>,
 }
 
 /// The failure of a job that its own record does not know.
@@ -39,7 +43,12 @@ pub fn recorded<'a>(
 ) -> Result<Recorded<'a>, Vec<String>> {
     let mut wrongs = Vec::new();
     let mut or_wrong = |found: Vec<String>| wrongs.extend(found);
-    let tested = record::tested(latest).unwrap_or_else(|found| {
+    let account: &Account = request.parameters.role.account();
+    let elsewhere = latest.iter().copied();
+    let elsewhere: Vec<&Action> = elsewhere
+        .filter(|action| !record::reaches(action, account))
+        .collect();
+    let tested = record::tested(&elsewhere).unwrap_or_else(|found| {
         or_wrong(found);
         Vec::new()
     });
@@ -49,7 +58,6 @@ pub fn recorded<'a>(
         or_wrong(found);
         Vec::new()
     });
-    let account: &Account = request.parameters.role.account();
     let rollout = request.parameters.rollout.to_string();
     let preview = record::preview(latest, account, &rollout, &job.inputs, &approvals);
     let preview = preview.unwrap_or_else(|found| {
@@ -60,6 +68,7 @@ pub fn recorded<'a>(
         return Err(wrongs);
     }
     Ok(Recorded {
+        written_until: record::written_until(&tested, &approvals, &job.inputs),
         tested,
         approvals,
         preview,

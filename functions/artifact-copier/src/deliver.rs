@@ -9,6 +9,7 @@ use aws::job::Round;
 use aws::kms;
 use aws::s3::bucket::{self, Bucket, Head, Listed};
 use aws::s3::through::{self, Passed, Source, Stopped, Until};
+use driver::artifacts::{Artifacts, changed};
 use futures_util::{StreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 use shared::error::{Failure, FailureKind};
@@ -34,6 +35,8 @@ pub struct There<'a> {
     pub s3: aws::s3::Client,
     /// Who acts there.
     pub caller: Caller,
+    /// Until when each artifact may have been written, by bucket and key.
+    pub written_until: BTreeMap<(String, String), u64>,
 }
 
 /// Why nothing more can be done just now.
@@ -189,14 +192,18 @@ async fn whole(
     until: &Until,
 ) -> Result<Copied, Ended> {
     let (client, caller) = there.clients.artifacts(there.job);
+    let artifact = &delivery.artifact;
+    let place = (artifact.bucket.clone(), artifact.key.clone());
     let source = Source {
         client: &client,
         bucket: &delivery.artifact.bucket,
         key: &delivery.artifact.key,
+        written_until: there.written_until.get(&place).copied(),
     };
     let key = delivery.key.as_str();
     let stopped = |stopped: Stopped| match stopped {
         Stopped::OutOfTime => Ended::OutOfTime,
+        Stopped::Changed(written) => Ended::Failed(changed(artifact, written)),
         Stopped::Reading(error) => {
             let resource = format!("arn:aws:s3:::{}/{}", source.bucket, source.key);
             let what = format!("input artifact {}", delivery.artifact.name);
@@ -233,7 +240,8 @@ async fn file(
     path: &str,
     before: &BTreeMap<String, Listed>,
 ) -> Result<Copied, Failure> {
-    let mut artifacts = driver::artifacts::Artifacts::new(there.clients, there.job);
+    let mut artifacts = Artifacts::new(there.clients, there.job);
+    artifacts.written_until(there.written_until.clone());
     let place = shared::rollout_file::Place {
         artifact: delivery.artifact.name.clone(),
         path: path.to_owned(),

@@ -158,6 +158,7 @@ async fn reach<'a>(
         request,
         s3: reached.s3(),
         caller: reached.caller.clone(),
+        written_until: BTreeMap::new(),
     })
 }
 
@@ -180,6 +181,9 @@ async fn release(
     let latest = record::latest(&actions);
     let recorded = decide::recorded(job, request, &latest);
     let mut artifacts = Artifacts::new(clients, job);
+    if let Ok(recorded) = &recorded {
+        artifacts.written_until(recorded.written_until.clone());
+    }
     let source = RolloutSource::File(of.rollout.clone());
     let (value, production) = read(&mut artifacts, &source).await?;
     let mut wrongs = decide::production(&production, &request.deliveries);
@@ -215,7 +219,8 @@ async fn release(
         Ok(revisions) => revisions,
         Err(error) => return Err(unrecorded(clients, job, request, error).await.into()),
     };
-    let there = reach(clients, job, request).await?;
+    let mut there = reach(clients, job, request).await?;
+    there.written_until = std::mem::take(&mut recorded.written_until);
     round.checkpoint(token::encode(state));
     let copied = deliver::objects(&there, round, state).await?;
     let statement = decide::statement(

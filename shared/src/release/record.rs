@@ -69,7 +69,9 @@ pub fn function_name(function: &str) -> &str {
 }
 
 /// Whether the execution has an action under way that invokes the job's own function with the job's
-/// own input artifacts: only then are pipeline and execution in UserParameters the job's (3.2.14).
+/// own input artifacts and parameters: only then are pipeline and execution in UserParameters the
+/// job's (3.2.14), and only then does the pipeline's definition say the rest of them, and not just
+/// somebody who may invoke the function.
 pub fn belongs(job: &Job, actions: &[Action]) -> bool {
     let place = |artifact: &Artifact| (artifact.bucket.clone(), artifact.key.clone());
     let ours: Vec<_> = job.inputs.iter().map(place).collect();
@@ -77,7 +79,18 @@ pub fn belongs(job: &Job, actions: &[Action]) -> bool {
         action.status == "InProgress"
             && function_name(&action.function) == function_name(&job.function_name)
             && action.inputs.iter().map(place).collect::<Vec<_>>() == ours
+            && same_parameters(action, job)
     })
+}
+
+fn same_parameters(action: &Action, job: &Job) -> bool {
+    let Some(recorded) = &action.parameters else {
+        // The record need not have them.
+        return true;
+    };
+    let given = job.user_parameters.as_deref().unwrap_or_default();
+    let read = |text: &str| serde_json::from_str::<Value>(text).ok();
+    recorded == given || read(recorded).is_some_and(|recorded| read(given) == Some(recorded))
 }
 
 /// The latest run of each action: what was retried counts as it ended in the end.
@@ -145,6 +158,47 @@ pub fn tested<'a>(actions: &[&'a Action]) -> Result<Vec<Tested<'a>>, Vec<String>
     } else {
         Err(wrongs)
     }
+}
+
+/// Whether an action's proof is of a rollout into this account: what a release is for is no test of it.
+pub fn reaches(action: &Action, account: &Account) -> bool {
+    let proof = action.variables.get("Proof").map(String::as_str);
+    let proof: Value = proof
+        .and_then(|proof| serde_json::from_str(proof).ok())
+        .unwrap_or_default();
+    let targets = proof.get("targets").and_then(Value::as_array);
+    let mut accounts = targets
+        .into_iter()
+        .flatten()
+        .map(|target| target.get("account").and_then(Value::as_str));
+    accounts.any(|one| one == Some(account.as_str()))
+}
+
+/// Until when each artifact may have been written, in seconds since the epoch, by bucket and key: one
+/// that was tested until the test began, any other one until the first approval. What was written later
+/// is not what people saw; whoever may write into the artifact bucket may overwrite it.
+pub fn written_until(
+    tested: &[Tested<'_>],
+    approvals: &[Approval],
+    released: &[Artifact],
+) -> BTreeMap<(String, String), u64> {
+    let mut until: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut bound = |artifact: &Artifact, seconds: u64| {
+        let place = (artifact.bucket.clone(), artifact.key.clone());
+        let known = until.entry(place).or_insert(seconds);
+        *known = seconds.min(*known);
+    };
+    for Tested { action, .. } in tested {
+        for input in &action.inputs {
+            bound(input, action.started.div_ceil(1000));
+        }
+    }
+    if let Some(first) = approvals.iter().map(|approval| approval.at).min() {
+        for artifact in released {
+            bound(artifact, first);
+        }
+    }
+    until
 }
 
 /// Artifacts that are to be released, and are not those that were tested under the same name.
