@@ -251,7 +251,12 @@ impl World {
 
     /// Sets the updater's timeout in seconds.
     pub(crate) fn set_timeout(&self, seconds: u32) {
-        let path = format!("/2015-03-31/functions/{}/configuration", suite::UPDATER);
+        self.set_timeout_of(suite::UPDATER, seconds);
+    }
+
+    /// Sets a function's timeout in seconds.
+    pub(crate) fn set_timeout_of(&self, function: &str, seconds: u32) {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
         let body = json!({"Timeout": seconds}).to_string();
         let headers = [("content-type", "application/json")];
         let tooling = self.rehearsal.tooling();

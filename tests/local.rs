@@ -8,11 +8,13 @@ use std::sync::MutexGuard;
 use rehearsal::codepipeline::raw_event;
 use rehearsal::docker::Engine;
 use rehearsal::local::{self, Sam};
-use rehearsal::suite::{PREVIEW, TARGET_ACCOUNT, TARGET_REGION, UPDATER};
+use rehearsal::suite::{COPIER, PREVIEW, TARGET_ACCOUNT, TARGET_REGION, UPDATER};
 use serde_json::{Value, json};
 use shared::job::{Job, token};
 use shared::rollout::{State, binding};
-use shared::rollout_file::{PreviewParameters, RolloutFile, RolloutSource, UserParameters};
+use shared::rollout_file::{
+    CopierParameters, PreviewParameters, RolloutFile, RolloutSource, UserParameters,
+};
 
 use crate::fixture::{PARAMETERS, World, world};
 
@@ -28,6 +30,7 @@ fn every_sample_event_is_a_job() {
         "continuation",
         "cross-account",
         "preview",
+        "release",
         "same-account",
         "start",
     ];
@@ -35,11 +38,14 @@ fn every_sample_event_is_a_job() {
     for name in names {
         let job = job(&name);
         let text = job.user_parameters.as_deref();
-        let parsed = match job.function_name == PREVIEW {
-            true => PreviewParameters::parse(text).map(|parameters| parameters.common),
-            false => UserParameters::parse(text),
+        let parsed = match job.function_name.as_str() {
+            PREVIEW => PreviewParameters::parse(text).map(|preview| preview.common.rollout),
+            COPIER => {
+                CopierParameters::parse(text).map(|copier| RolloutSource::File(copier.rollout))
+            }
+            _ => UserParameters::parse(text).map(|parameters| parameters.rollout),
         };
-        match parsed.map(|parameters| parameters.rollout) {
+        match parsed {
             Ok(RolloutSource::Inline(file)) => drop(RolloutFile::from_value(&file).unwrap()),
             Ok(RolloutSource::File(place)) => assert_eq!(place.artifact, job.inputs[0].name),
             Err(failure) => {
@@ -64,6 +70,7 @@ fn sample_events_have_the_shape_of_real_ones() {
     for (name, token, key) in [
         ("start", None, None),
         ("preview", None, None),
+        ("release", None, None),
         ("continuation", Some("t"), None),
         ("cross-account", None, spec.encryption_key.clone()),
     ] {
@@ -147,6 +154,18 @@ fn a_function_runs_by_hand_without_docker() {
     assert_eq!(previewed["answered"], "success", "{previewed:#}");
     let told = previewed["variables"]["Summary"].as_str().unwrap();
     assert!(told.contains("web: image v1 → v2"), "{told}");
+    // Nothing was tested in the event's execution, and CodePipeline's record is all that counts.
+    let release = local::event("release").unwrap();
+    let refused = local::invoke(&world.rehearsal, "artifact-copier", &release).unwrap();
+    assert_eq!(refused["type"], "ConfigurationError", "{refused:#}");
+    let told = refused["message"].as_str().unwrap();
+    for why in [
+        "nothing was delivered",
+        "so nothing was tested",
+        "is no manual approval",
+    ] {
+        assert!(told.contains(why), "{told}");
+    }
     // As often as somebody likes, each time answered anew.
     assert_eq!(run("bad-parameters"), answer);
 }

@@ -111,6 +111,10 @@ fn a_person_sees_what_is_asked_decides_and_opens_the_preview() {
             "Review: https://eu-west-1.console.aws.amazon.com/s3/object/",
             "On this machine: file://",
             production,
+            "Release Lambda redbutton-artifact-copier",
+            "Release Succeeded",
+            "delivered; what production makes of it is not waited for",
+            "ReleaseUri = s3://releases-222222222222-ap-southeast-2/releases/orders/",
             "Succeeded: execution",
         ],
     );

@@ -25,6 +25,7 @@ mod preview_role;
 mod redbutton;
 mod refusals;
 mod rehearse;
+mod releases;
 mod release_role;
 mod rollouts;
 mod secrets;

@@ -150,32 +150,56 @@ impl Clients {
         execution: &str,
         target: &Place,
     ) -> Result<Arc<Target>, Failure> {
-        let region = Region::new(target.region.as_str().to_owned());
-        let config = self.config.to_builder().region(region);
         let Some(role) = &target.role else {
             let account = Account::parse(&job.account).ok_or_else(|| {
                 Failure::configuration("the job has no account id, and the target no role")
             })?;
             let caller = self.me(job).await;
-            return Ok(Arc::new(Target::new(config.build(), caller, account)));
+            let config = self.in_region(&target.region);
+            return Ok(Arc::new(Target::new(config, caller, account)));
         };
+        let what = format!("target {}", target.name);
         let external_id = target.external_id.as_deref();
+        let reached = self.assumed(job, execution, &what, role, external_id, &target.region);
+        reached.await
+    }
+
+    /// The clients of whoever assumes a role, in a region. `what` is what failures call the purpose.
+    pub async fn assumed(
+        &self,
+        job: &Job,
+        execution: &str,
+        what: &str,
+        role: &RoleArn,
+        external_id: Option<&str>,
+        region: &shared::names::Region,
+    ) -> Result<Arc<Target>, Failure> {
         let session = match self.session(role, execution, external_id).await {
             Ok(session) => session,
             Err(error) => {
                 let account = role.account().as_str();
                 let me = self.me(job).await;
-                let what = format!("target {}", target.name);
-                return Err(error.explain(&what, &me, role.as_str(), account, external_id, None));
+                return Err(error.explain(what, &me, role.as_str(), account, external_id, None));
             }
         };
         let caller = Caller {
             name: role.as_str().to_owned(),
             account: role.account().as_str().to_owned(),
         };
+        let config = self.in_region(region).into_builder();
         let config = config.credentials_provider(session.credentials).build();
         let account = role.account().clone();
         Ok(Arc::new(Target::new(config, caller, account)))
+    }
+
+    fn in_region(&self, region: &shared::names::Region) -> SdkConfig {
+        let region = Region::new(region.as_str().to_owned());
+        self.config.to_builder().region(region).build()
+    }
+
+    /// KMS in the function's own region and account.
+    pub fn kms(&self) -> aws_sdk_kms::Client {
+        aws_sdk_kms::Client::new(&self.config)
     }
 
     /// A role's session: the one that is kept, or a new one.

@@ -1,13 +1,16 @@
 //! CodePipeline: answering a job, and its own record of an execution (CONTRACTS 3.2): what it runs
-//! with, and what is under way.
+//! with, what its actions did, and who decided.
 
 use aws_sdk_codepipeline::Client;
+use aws_sdk_codepipeline::primitives::DateTime;
 use aws_sdk_codepipeline::types::{
-    ActionExecutionFilter, ActionExecutionStatus, ExecutionDetails, FailureDetails, FailureType,
+    ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ArtifactDetail,
+    ExecutionDetails, FailureDetails, FailureType,
 };
-use shared::job::JobId;
 use shared::job::answer::Answer;
 use shared::job::revision::{self, Revision};
+use shared::job::{Artifact, JobId};
+use shared::release::record::{Action, Decided};
 
 use crate::error::CallError;
 
@@ -80,21 +83,12 @@ pub async fn answer(client: &Client, job: &JobId, answer: Answer) -> Result<Answ
     }
 }
 
-/// An action that CodePipeline says is under way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Underway {
-    /// The function that the action names.
-    pub function: String,
-    /// Bucket and key of each input artifact.
-    pub inputs: Vec<(String, String)>,
-}
-
-/// The actions of an execution that are in progress.
-pub async fn actions_underway(
+/// Every run of an action in an execution, as far as CodePipeline remembers.
+pub async fn actions(
     client: &Client,
     pipeline: &str,
     execution: &str,
-) -> Result<Vec<Underway>, CallError> {
+) -> Result<Vec<Action>, CallError> {
     let filter = ActionExecutionFilter::builder()
         .pipeline_execution_id(execution)
         .build();
@@ -104,31 +98,90 @@ pub async fn actions_underway(
         .filter(filter)
         .into_paginator()
         .send();
-    let mut underway = Vec::new();
+    let mut actions = Vec::new();
     while let Some(page) = pages.next().await {
         let page =
             page.map_err(|error| CallError::new("codepipeline:ListActionExecutions", error))?;
-        for action in page.action_execution_details() {
-            if action.status() != Some(&ActionExecutionStatus::InProgress) {
-                continue;
-            }
-            let Some(input) = action.input() else {
-                continue;
-            };
-            let function = input
-                .configuration()
-                .and_then(|all| all.get("FunctionName"));
-            let places = input.input_artifacts().iter().filter_map(|artifact| {
-                let place = artifact.s3_location()?;
-                Some((place.bucket()?.to_owned(), place.key()?.to_owned()))
-            });
-            underway.push(Underway {
-                function: function.cloned().unwrap_or_default(),
-                inputs: places.collect(),
-            });
-        }
+        actions.extend(page.action_execution_details().iter().map(action));
     }
-    Ok(underway)
+    Ok(actions)
+}
+
+fn action(detail: &ActionExecutionDetail) -> Action {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let millis = |time: Option<&DateTime>| {
+        let millis = time.and_then(|time| time.to_millis().ok());
+        millis
+            .and_then(|millis| u64::try_from(millis).ok())
+            .unwrap_or_default()
+    };
+    let input = detail.input();
+    let configured = |key: &str| input?.configuration()?.get(key).cloned();
+    let kind = input.and_then(|input| input.action_type_id());
+    let inputs = input
+        .map(|input| input.input_artifacts())
+        .unwrap_or_default();
+    let output = detail.output();
+    let result = output.and_then(|output| output.execution_result());
+    Action {
+        stage: text(detail.stage_name()),
+        name: text(detail.action_name()),
+        id: text(detail.action_execution_id()),
+        category: kind
+            .map(|kind| kind.category().as_str().to_owned())
+            .unwrap_or_default(),
+        function: configured("FunctionName").unwrap_or_default(),
+        parameters: input.and_then(|input| {
+            input
+                .resolved_configuration()?
+                .get("UserParameters")
+                .cloned()
+        }),
+        status: text(detail.status().map(ActionExecutionStatus::as_str)),
+        started: millis(detail.start_time()),
+        updated: millis(detail.last_update_time()),
+        by: detail.updated_by().map(str::to_owned),
+        summary: text(result.and_then(|result| result.external_execution_summary())),
+        inputs: inputs.iter().filter_map(input_artifact).collect(),
+        variables: output
+            .and_then(|output| output.output_variables())
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect(),
+    }
+}
+
+fn input_artifact(artifact: &ArtifactDetail) -> Option<Artifact> {
+    let place = artifact.s3_location()?;
+    Some(Artifact {
+        name: artifact.name().unwrap_or_default().to_owned(),
+        bucket: place.bucket()?.to_owned(),
+        key: place.key()?.to_owned(),
+    })
+}
+
+/// Who decided each action that a person decides, as the pipeline's state has it: the latest of each.
+pub async fn decided(client: &Client, pipeline: &str) -> Result<Vec<Decided>, CallError> {
+    let answer = client
+        .get_pipeline_state()
+        .name(pipeline)
+        .send()
+        .await
+        .map_err(|error| CallError::new("codepipeline:GetPipelineState", error))?;
+    let actions = answer
+        .stage_states()
+        .iter()
+        .flat_map(|stage| stage.action_states());
+    let latest = actions.filter_map(|action| action.latest_execution());
+    Ok(latest
+        .filter_map(|latest| {
+            Some(Decided {
+                id: latest.action_execution_id()?.to_owned(),
+                by: latest.last_updated_by()?.to_owned(),
+            })
+        })
+        .collect())
 }
 
 /// What an execution runs with: a revision of each source, in CodePipeline's order.

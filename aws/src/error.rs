@@ -187,7 +187,8 @@ fn kind(status: Option<u16>, code: &str, message: &str) -> Kind {
         || status == 429
     {
         Kind::Throttled
-    } else if status >= 500 {
+    } else if status >= 500 || matches!(code, "InternalError" | "ServiceUnavailable") {
+        // The latter two S3 also says in an answer that began with status 200 (CONTRACTS 3.7.7).
         Kind::Unanswered
     } else {
         Kind::Refused

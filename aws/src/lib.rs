@@ -7,8 +7,8 @@
 //! - [`job`]: the wrapper that gives every CodePipeline job exactly one answer
 //! - [`clients`]: one configuration, one client per target, kept across invocations
 //! - [`error`]: what a failed call means for the caller
-//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`cloudformation`], [`ssm`], [`logs`]:
-//!   the calls
+//! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`cloudformation`], [`ssm`], [`logs`],
+//!   [`kms`]: the calls
 //! - [`iam`], [`secrets`], [`cloudwatch`]: the calls that only look before the first write
 //! - [`log`]: our own log, JSON lines, with the credentials' paths closed
 
@@ -21,6 +21,7 @@ pub mod ecs;
 pub mod error;
 pub mod iam;
 pub mod job;
+pub mod kms;
 pub mod log;
 pub mod logs;
 #[cfg(test)]

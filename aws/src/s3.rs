@@ -1,4 +1,5 @@
-//! S3: pieces of an input artifact, read with the job's own credentials, and small whole objects.
+//! S3: pieces of an input artifact, read with the job's own credentials; small whole objects; a bucket
+//! of releases, and what goes through into it.
 
 use std::ops::Range;
 
@@ -7,7 +8,9 @@ use shared::artifact::{FIRST_READ_BYTES, LIMITS, PartialZip, Progress};
 use shared::error::Failure;
 use shared::job::Artifact;
 
+pub mod bucket;
 pub mod object;
+pub mod through;
 
 use crate::error::{CallError, Caller, Kind};
 

@@ -19,7 +19,7 @@ use crate::pin::pin;
 use crate::publish::Published;
 use crate::register::describe;
 use crate::stacks::{self, Made, Planned};
-use crate::{End, Purpose, Work, passing, publish, request, sight};
+use crate::{End, Purpose, Work, passing, publish, sight};
 
 /// What checking came to.
 pub enum Checking {
@@ -73,8 +73,9 @@ pub async fn check(
     if let Some(pipeline) = &work.request.pipeline {
         in_codepipelines_record(work, pipeline).await?;
     }
-    let images = image_files(work, artifacts).await?;
-    let files = definition_files(work, artifacts).await?;
+    let images = artifacts.image_files(file).await?;
+    let images: Vec<ImageFile> = images.into_iter().map(|(_, images)| images).collect();
+    let files = artifacts.definition_files(file).await?;
     let seen = first_sight(work).await?;
     let services: Vec<&Service> = seen.iter().map(|seen| &seen.service).collect();
 
@@ -189,7 +190,7 @@ pub async fn check(
 
 async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), Failure> {
     let execution = &work.request.execution;
-    match codepipeline::actions_underway(&work.clients.codepipeline, pipeline, execution).await {
+    match codepipeline::actions(&work.clients.codepipeline, pipeline, execution).await {
         Ok(actions) => decide::belongs(work.job, pipeline, execution, &actions),
         Err(error) if error.kind == Kind::Missing => Err(Failure::configuration(format!(
             "\"pipeline\" in UserParameters: {}; nothing was changed",
@@ -201,49 +202,6 @@ async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), 
             Err(error.into_failure(&what, &me, pipeline, &work.job.account))
         }
     }
-}
-
-async fn image_files(
-    work: &Work<'_>,
-    artifacts: &mut Artifacts<'_>,
-) -> Result<Vec<ImageFile>, Failure> {
-    let places = &work.request.file.images;
-    // A stack may take everything from its parameters' file.
-    let wants_images = |end: &End<'_>| {
-        let stack = end.target.stack();
-        stack.is_none_or(|stack| !stack.image_parameters.is_empty())
-    };
-    if places.is_empty() && !work.ends.iter().any(wants_images) {
-        return Ok(Vec::new());
-    }
-    if places.is_empty() {
-        let (place, bytes) = artifacts.default_images().await?;
-        return Ok(vec![request::image_file(&place, &bytes)?]);
-    }
-    let mut files = Vec::new();
-    for place in places {
-        let bytes = artifacts.required(place).await?;
-        files.push(request::image_file(&place.to_string(), &bytes)?);
-    }
-    Ok(files)
-}
-
-/// The task definition files, one per target that names one.
-async fn definition_files(
-    work: &Work<'_>,
-    artifacts: &mut Artifacts<'_>,
-) -> Result<Vec<Option<TaskDefinition>>, Failure> {
-    let mut files = Vec::new();
-    for end in &work.ends {
-        files.push(match &end.target.task_definition {
-            Some(place) => {
-                let bytes = artifacts.required(place).await?;
-                Some(request::task_definition(place, &bytes)?)
-            }
-            None => None,
-        });
-    }
-    Ok(files)
 }
 
 /// All services, and those that tasks are like: one call per cluster.

@@ -6,11 +6,11 @@ mod stack;
 pub use plan::{Plan, shares_with, twice};
 pub use stack::{Given, differs, elsewhere, floating, given, id, role, standing, unusable};
 
-use aws::codepipeline::Underway;
 use shared::error::{Failure, FailureKind};
 use shared::job::Job;
 use shared::names::{Account, Digest};
 use shared::preflight;
+use shared::release::record::{self, Action};
 use shared::rollout::State;
 use shared::rollout::proof::Proof;
 use shared::rollout::seen::Service;
@@ -44,18 +44,9 @@ pub fn belongs(
     job: &Job,
     pipeline: &str,
     execution: &str,
-    actions: &[Underway],
+    actions: &[Action],
 ) -> Result<(), Failure> {
-    let name = |function: &str| function.rsplit(':').next().unwrap_or_default().to_owned();
-    let inputs: Vec<(String, String)> = job
-        .inputs
-        .iter()
-        .map(|input| (input.bucket.clone(), input.key.clone()))
-        .collect();
-    let known = actions.iter().any(|action| {
-        name(&action.function) == name(&job.function_name) && action.inputs == inputs
-    });
-    if known {
+    if record::belongs(job, actions) {
         return Ok(());
     }
     Err(Failure::configuration(format!(
@@ -230,9 +221,15 @@ mod tests {
     // rules: 3.2.14
     #[test]
     fn a_job_that_codepipeline_does_not_know_is_refused() {
-        let action = |function: &str, key: &str| Underway {
+        let action = |function: &str, key: &str| Action {
+            status: "InProgress".into(),
             function: function.into(),
-            inputs: vec![("artifacts".into(), key.into())],
+            inputs: vec![shared::job::Artifact {
+                name: "Build".into(),
+                bucket: "artifacts".into(),
+                key: key.into(),
+            }],
+            ..Action::default()
         };
         let arn =
             "arn:aws:lambda:us-east-1:111111111111:function:redbutton-task-definition-updater";

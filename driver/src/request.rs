@@ -1,7 +1,7 @@
 //! The job → what is asked for, and the files that it takes. Pure.
 
 use shared::error::Failure;
-use shared::job::{Artifact, Job};
+use shared::job::Artifact;
 use shared::rollout_file::images::ImageFile;
 use shared::rollout_file::{Place, RolloutFile};
 use shared::task_definition::TaskDefinition;
@@ -40,12 +40,12 @@ impl Request {
 }
 
 /// The input artifact of a name.
-pub fn artifact<'a>(job: &'a Job, place: &Place) -> Result<&'a Artifact, Failure> {
-    job.inputs
+pub fn artifact<'a>(inputs: &'a [Artifact], place: &Place) -> Result<&'a Artifact, Failure> {
+    inputs
         .iter()
         .find(|input| input.name == place.artifact)
         .ok_or_else(|| {
-            let names: Vec<&str> = job.inputs.iter().map(|input| input.name.as_str()).collect();
+            let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
             Failure::configuration(format!(
                 "{place}: the action has no input artifact {:?}; it has {}",
                 place.artifact,
@@ -59,8 +59,8 @@ pub fn artifact<'a>(job: &'a Job, place: &Place) -> Result<&'a Artifact, Failure
 }
 
 /// The failure of an action without an image file.
-pub fn no_image_file(job: &Job) -> Failure {
-    let names: Vec<&str> = job.inputs.iter().map(|input| input.name.as_str()).collect();
+pub fn no_image_file(inputs: &[Artifact]) -> Failure {
+    let names: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
     Failure::configuration(if names.is_empty() {
         "the action has no input artifact to take an image from; add the build's output artifact \
          to its inputs"

@@ -48,6 +48,8 @@ pub struct Call {
     pub access_key: String,
     /// Path and query.
     pub path: String,
+    /// The request's headers, as they came.
+    pub headers: HeaderMap,
     /// The request's content type, empty when it has none.
     pub content_type: String,
     /// What AWS answered; none while it has not, or when a fault kept the call from it.
@@ -306,6 +308,7 @@ impl Proxy {
             region: named.region,
             access_key: named.access_key,
             path: path_and_query(parts).to_owned(),
+            headers: parts.headers.clone(),
             content_type: content_type.unwrap_or_default().to_owned(),
             request: body,
             ..Call::default()

@@ -178,9 +178,10 @@ fn assume_role(denied: &Denied<'_>, identity: &str) -> Vec<String> {
         None => "without an sts:ExternalId; none was sent, write \"externalId\" if it asks for one"
             .into(),
     };
-    let parameter = match denied.caller.ends_with("redbutton-production-preview") {
-        true => "PreviewRoleArns",
-        false => "TargetRoleArns",
+    let parameter = match denied.caller.rsplit('/').next() {
+        Some("redbutton-production-preview") => "PreviewRoleArns",
+        Some("redbutton-artifact-copier") => "ReleaseRoleArns",
+        _ => "TargetRoleArns",
     };
     vec![
         format!(
@@ -275,6 +276,7 @@ mod tests {
     fn each_function_has_a_parameter_of_its_own_for_the_roles_that_it_assumes() {
         for (function, parameter) in [
             ("production-preview", "PreviewRoleArns"),
+            ("artifact-copier", "ReleaseRoleArns"),
             ("task-definition-updater", "TargetRoleArns"),
         ] {
             let text = explain(&Denied {

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod credentials;
 pub mod revision;
+pub mod sealed;
 pub mod token;
 
 use serde::Deserialize;

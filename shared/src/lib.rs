@@ -9,10 +9,10 @@
 //! - [`rollout_file`]: what people write: parameters, targets, images
 //! - [`task_definition`]: raw JSON: edit, hash, what points elsewhere
 //! - [`preflight`]: findings before a write
-//! - [`preview`]: what a rollout would change, as a page and in a few words, for who approves it
 //! - [`stack`]: CloudFormation: what is sent, what would change, and whether it may
 //! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
 //! - [`preview`]: what a rollout would change, as a page and in a few words, for who approves it
+//! - [`release`]: what was tested and approved, signed, and what production says of it
 //! - [`denied`]: AccessDenied, explained
 //! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests
 //!
@@ -27,6 +27,7 @@ pub mod job;
 pub mod names;
 pub mod preflight;
 pub mod preview;
+pub mod release;
 pub mod rollout;
 pub mod rollout_file;
 pub mod stack;

@@ -14,8 +14,8 @@ pub mod written;
 use serde_json::Value;
 
 use door::{Door, Rule, Wrongs};
-pub use parameters::{PreviewParameters, UserParameters};
-use target::{Defaults, Target, Unordered};
+pub use parameters::{CopierParameters, PreviewParameters, UserParameters};
+use target::{Defaults, StackTarget, Target, Unordered};
 
 /// Where the rollout file is.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +114,28 @@ impl RolloutFile {
     pub fn allowed_elsewhere(&self) -> Vec<String> {
         let mapped = self.repositories.iter().map(|(from, _)| from.clone());
         self.allow.iter().cloned().chain(mapped).collect()
+    }
+
+    /// Whether it takes images from a file at all: a stack may take everything from its parameters.
+    pub fn wants_images(&self) -> bool {
+        let mut targets = self.targets.iter();
+        !self.images.is_empty()
+            || targets.any(|target| {
+                let stack = target.stack();
+                stack.is_none_or(|stack| !stack.image_parameters.is_empty())
+            })
+    }
+
+    /// Every file in an input artifact that it names, each once.
+    pub fn places(&self) -> Vec<Place> {
+        let mut places = self.images.clone();
+        for target in &self.targets {
+            places.extend(target.task_definition.clone());
+            places.extend(target.stack().into_iter().flat_map(StackTarget::places));
+        }
+        places.sort();
+        places.dedup();
+        places
     }
 
     /// The image where the targets pull it from, by the same tag and digest.

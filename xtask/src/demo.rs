@@ -1,7 +1,8 @@
 //! `cargo xtask demo`: releases on local AWS, told as a story that is checked as it is told.
 //!
 //! In reading order: `stage` builds and starts what the story needs, `story` tells, `scene` does and
-//! checks each step, `page` looks at what a service really serves, `screen` is what a person sees.
+//! checks each step, `carry` brings a release to the production account, `page` looks at what a service
+//! really serves, `screen` is what a person sees.
 
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use anyhow::{Result, ensure};
 use rehearsal::docker::Engine;
 use rehearsal::workspace;
 
+mod carry;
 mod page;
 mod scene;
 mod screen;

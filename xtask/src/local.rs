@@ -87,7 +87,8 @@ An access key of twelve digits is that account's root, with any secret:
   111111111111 us-east-1       the pipeline, its artifacts, the functions
   111111111111 {TARGET_REGION}  service {SERVICE} in cluster {CLUSTER}: v1 runs, v2 is in ECR
   {TARGET_ACCOUNT} {TARGET_REGION}  the same, behind a role that the updater assumes
-  {PRODUCTION_ACCOUNT} {TARGET_REGION}  the same, behind a role that the preview looks with
+  {PRODUCTION_ACCOUNT} {TARGET_REGION}  the same, behind a role that the preview looks with, and the
+                               bucket that releases are brought to
 
 Look at it:
   AWS_ACCESS_KEY_ID={TARGET_ACCOUNT} AWS_SECRET_ACCESS_KEY=any \\

@@ -2,9 +2,13 @@
 //! reports, which the next one replaces.
 
 use aws_sdk_s3::Client;
+use aws_sdk_s3::operation::get_object::builders::GetObjectFluentBuilder;
+use aws_sdk_s3::operation::put_object::PutObjectOutput;
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ServerSideEncryption;
 
+use super::bucket::Bucket;
 use crate::error::{CallError, Kind};
 
 /// More than any object that is kept this way; one that has grown beyond is somebody else's.
@@ -23,21 +27,29 @@ pub async fn put_once(
     bytes: &[u8],
     owner: Option<&str>,
 ) -> Result<bool, CallError> {
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let answer = client
+    let written = put_with_retries(|| {
+        client
             .put_object()
             .bucket(bucket)
             .key(key)
             .body(ByteStream::from(bytes.to_vec()))
             .if_none_match("*")
             .set_expected_bucket_owner(owner.map(str::to_owned))
-            .send()
-            .await;
+    });
+    Ok(written.await?.is_some())
+}
+
+/// Sends a write that must not meet another object; none when there is one already.
+pub(super) async fn put_with_retries(
+    put: impl Fn() -> PutObjectFluentBuilder,
+) -> Result<Option<PutObjectOutput>, CallError> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let answer = put().send().await;
         match answer.map_err(|error| CallError::new("s3:PutObject", error)) {
-            Ok(_) => return Ok(true),
-            Err(error) if error.code == "PreconditionFailed" => return Ok(false),
+            Ok(answer) => return Ok(Some(answer)),
+            Err(error) if error.code == "PreconditionFailed" => return Ok(None),
             Err(error) if error.code == "ConditionalRequestConflict" && attempts < ATTEMPTS => {}
             Err(error) => return Err(error),
         }
@@ -72,8 +84,18 @@ pub async fn put(
 /// An object of at most 4 MiB; none when the bucket has none of this key. (S3 says so only to those
 /// who may list the bucket; to others it is an error of kind Denied.)
 pub async fn get(client: &Client, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, CallError> {
+    small(client.get_object().bucket(bucket).key(key)).await
+}
+
+/// As [`get`], out of a bucket that belongs to a known account.
+pub async fn get_of(bucket: Bucket<'_>, key: &str) -> Result<Option<Vec<u8>>, CallError> {
+    let get = bucket.client.get_object().bucket(bucket.name).key(key);
+    small(get.expected_bucket_owner(bucket.owner)).await
+}
+
+async fn small(get: GetObjectFluentBuilder) -> Result<Option<Vec<u8>>, CallError> {
     const OPERATION: &str = "s3:GetObject";
-    let answer = client.get_object().bucket(bucket).key(key).send().await;
+    let answer = get.send().await;
     let mut body = match answer.map_err(|error| CallError::new(OPERATION, error)) {
         Ok(answer) => answer.body,
         Err(error) if error.code == "NoSuchKey" => return Ok(None),
@@ -89,7 +111,7 @@ pub async fn get(client: &Client, bucket: &str, key: &str) -> Result<Option<Vec<
         })?;
         bytes.extend_from_slice(&piece);
         if bytes.len() > LARGEST {
-            let message = format!("{bucket}/{key} has more than {LARGEST} bytes");
+            let message = format!("the object has more than {LARGEST} bytes");
             return Err(CallError::unusable(OPERATION, message));
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use http::{HeaderMap, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::function_credentials;
 use crate::emulator::{self, HOME_REGION};
@@ -89,6 +89,14 @@ fn environment(rehearsal: &Rehearsal, function: &str) -> Result<Vec<(String, OsS
     let credentials = function_credentials(rehearsal, function)?;
     let endpoint = format!("http://{}", rehearsal.proxy().address());
     let name = format!("redbutton-{function}");
+    let described = rehearsal.tooling().json(
+        "kms",
+        "TrentService.DescribeKey",
+        json!({ "KeyId": suite::SIGNING_KEY_ALIAS }),
+    )?;
+    let signing_key = described["KeyMetadata"]["Arn"]
+        .as_str()
+        .context("KMS describes a key without an ARN")?;
     let set = [
         ("AWS_ENDPOINT_URL", endpoint.as_str()),
         ("AWS_REGION", HOME_REGION),
@@ -103,6 +111,7 @@ fn environment(rehearsal: &Rehearsal, function: &str) -> Result<Vec<(String, OsS
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
         ("LOOK_EVERY_SECONDS", "1"),
+        ("SIGNING_KEY", signing_key),
         ("SSL_CERT_FILE", suite::ca_bundle()?),
     ];
     Ok(set

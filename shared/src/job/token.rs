@@ -1,15 +1,13 @@
 //! Rollout state ⇄ continuation token: versioned, bound to execution and targets, at most 2,048
 //! characters, no secret in it (CONTRACTS 3.2.2).
 //!
-//! `rb2.<first 8 hex digits of the JSON's sha256>.<compact JSON>`: readable where a person meets
-//! it, and a third shorter than base64 would be. The checksum finds damage, not forgery: whoever
-//! can write a token can answer the job anyway. A new version of the form is read beside the one
+//! [`sealed`](super::sealed), in as few letters as it takes. A new version of the form is read beside the one
 //! before it, so that an upgrade in the middle of a rollout goes on.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::answer::{TOKEN_LIMIT, cut};
+use super::sealed::{Unreadable, seal, unseal};
 use crate::error::{Failure, FailureKind};
 use crate::rollout::watch::{Phase, Progress, Watch};
 use crate::rollout::{State, Turn};
@@ -207,7 +205,7 @@ fn encode_with(state: &State, limits: (usize, usize)) -> String {
     };
     // Plain structs of strings and numbers always serialise.
     let json = serde_json::to_string(&wire).unwrap_or_default();
-    format!("{VERSION}.{}.{json}", checksum(json.as_bytes()))
+    seal(VERSION, &json)
 }
 
 /// The state of a token, if it is one of ours, undamaged, for this execution and these targets.
@@ -218,24 +216,15 @@ pub fn decode(token: &str, binding: &str) -> Result<State, Failure> {
              the service, then retry the stage"
         ))
     };
-    let mut parts = token.splitn(3, '.');
-    let version = parts.next().unwrap_or_default();
-    if version != VERSION && version != VERSION_BEFORE {
-        let newer = version
-            .strip_prefix("rb")
-            .is_some_and(|v| v.parse::<u32>().is_ok());
-        return Err(foreign(if newer {
-            "was made by another version of redbutton, which this one cannot read"
-        } else {
-            "is none of redbutton's"
-        }));
-    }
-    let (Some(sum), Some(json)) = (parts.next(), parts.next()) else {
-        return Err(foreign("is damaged"));
-    };
-    if checksum(json.as_bytes()) != sum {
-        return Err(foreign("is damaged"));
-    }
+    let json = unseal(&[VERSION, VERSION_BEFORE], token).map_err(|why| {
+        foreign(match why {
+            Unreadable::Newer => {
+                "was made by another version of redbutton, which this one cannot read"
+            }
+            Unreadable::Foreign => "is none of redbutton's",
+            Unreadable::Damaged => "is damaged",
+        })
+    })?;
     let wire: Wire = serde_json::from_str(json).map_err(|_| foreign("is damaged"))?;
     if wire.b != binding {
         return Err(foreign(
@@ -361,10 +350,6 @@ fn lengthened(short: &str) -> String {
 fn split(arn: &str) -> (&str, &str) {
     arn.rsplit_once('/')
         .map_or(("", arn), |(prefix, _)| arn.split_at(prefix.len() + 1))
-}
-
-fn checksum(json: &[u8]) -> String {
-    hex::encode(Sha256::digest(json)).chars().take(8).collect()
 }
 
 #[cfg(test)]

@@ -129,12 +129,17 @@ impl<'a> Door<'a> {
 
     /// True or false; false when left out.
     pub fn flag(&mut self, key: &str) -> bool {
+        self.flag_or(key, false)
+    }
+
+    /// True or false, or the default.
+    pub fn flag_or(&mut self, key: &str, default: bool) -> bool {
         match self.object.get(key) {
-            None => false,
+            None => default,
             Some(Value::Bool(flag)) => *flag,
             Some(value) => {
                 self.wrong(key, format!("must be true or false, not {value}"));
-                false
+                default
             }
         }
     }

@@ -1,6 +1,10 @@
 //! UserParameters of the actions that take a rollout file.
 
+mod copier;
+
 use serde_json::Value;
+
+pub use copier::CopierParameters;
 
 use super::door::{Door, Rule, Wrongs};
 use super::target::{EXTERNAL_ID, ROLE};

@@ -71,7 +71,7 @@ const CAPABILITY: Rule = Rule {
             .any(|name| text.strip_prefix("CAPABILITY_") == Some(name))
     },
 };
-const BUCKET: Rule = Rule {
+pub(super) const BUCKET: Rule = Rule {
     allowed: "a bucket's name (3 to 63 lower-case letters, digits, . or -)",
     accepts: |text| {
         let ends = |end: Option<char>| end.is_some_and(|end| end.is_ascii_alphanumeric());
@@ -92,6 +92,21 @@ fn is_made_of(text: &str, others: &str) -> bool {
 const GET_PARAM: &str = r#"{"Fn::GetParam": ["Artifact", "file.json", "Key"]}"#;
 
 impl StackTarget {
+    /// The files that it names.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let mut places: Vec<Place> = self.template.iter().cloned().collect();
+        match &self.parameters {
+            Parameters::File(place) => places.push(place.clone()),
+            Parameters::Inline(values) => {
+                places.extend(values.iter().filter_map(|(_, value)| match value {
+                    Written::FromFile(place, _) => Some(place.clone()),
+                    Written::Text(_) => None,
+                }));
+            }
+        }
+        places
+    }
+
     pub(super) fn through(door: &mut Door<'_>) -> Option<Self> {
         let owned = |texts: Vec<&str>| texts.into_iter().map(str::to_owned).collect();
         let stack = door.required("stack", STACK);

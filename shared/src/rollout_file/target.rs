@@ -116,7 +116,7 @@ pub(super) struct Defaults {
     task_definition: Option<Place>,
 }
 
-const REGION: Rule = Rule {
+pub(super) const REGION: Rule = Rule {
     allowed: "a region such as \"ap-southeast-2\"",
     accepts: |text| Region::parse(text).is_some(),
 };

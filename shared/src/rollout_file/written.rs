@@ -5,6 +5,7 @@
     reason = "the fields exist for the schemas generated from them"
 )]
 
+mod copier;
 mod service_and_task;
 mod stack;
 
@@ -14,6 +15,7 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 
 use crate::names::{Region, RoleArn};
+pub use copier::copier_parameters_schema;
 use service_and_task::{ServiceTarget, TaskTarget};
 use stack::StackTarget;
 
@@ -42,6 +44,22 @@ pub const PREVIEW_KEYS: &[&str] = &[
     "externalId",
     "deployer",
     "showValues",
+];
+/// Keys of the copier's UserParameters.
+pub const COPIER_KEYS: &[&str] = &[
+    "bucket",
+    "region",
+    "role",
+    "externalId",
+    "pipeline",
+    "execution",
+    "rollout",
+    "artifacts",
+    "key",
+    "signingKey",
+    "approval",
+    "requireApproval",
+    "follow",
 ];
 /// Keys of a service target.
 pub const SERVICE_TARGET_KEYS: &[&str] = &[
@@ -300,6 +318,7 @@ mod tests {
         let file = rollout_file_schema();
         assert_eq!(keys(&file), sorted(ROLLOUT_FILE_KEYS));
         assert_eq!(keys(&preview_parameters_schema()), sorted(PREVIEW_KEYS));
+        assert_eq!(keys(&copier_parameters_schema()), sorted(COPIER_KEYS));
         for (target, known) in [
             ("ServiceTarget", SERVICE_TARGET_KEYS),
             ("TaskTarget", TASK_TARGET_KEYS),

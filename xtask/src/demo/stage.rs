@@ -44,6 +44,8 @@ pub(super) struct Stage {
     pub(super) other: Place,
     /// There, too, in a stack.
     pub(super) shop: Place,
+    /// In the production account, into which no rollout of the tooling account leads.
+    pub(super) production: Place,
     pub(super) rehearsal: Rehearsal,
     suite: Suite,
 }
@@ -89,17 +91,20 @@ impl Stage {
         let images = screen.phase("making the images of examples/web", |progress| {
             images(&rehearsal, progress)
         })?;
-        let (own, other, shop) = screen.phase("creating services in two accounts", |_| {
+        let services = screen.phase("creating services in three accounts", |_| {
             let own = Place::create(&rehearsal, &suite.own, None, &images)?;
             let role = Some((TARGET_ROLE, EXTERNAL_ID));
             let other = Place::create(&rehearsal, &suite.other, role, &images)?;
             let shop = other.with_a_stack()?;
-            Ok((own, other, shop))
+            let production = Place::create(&rehearsal, &suite.production, None, &images)?;
+            Ok((own, other, shop, production))
         })?;
+        let (own, other, shop, production) = services;
         Ok(Self {
             own,
             other,
             shop,
+            production,
             rehearsal,
             suite,
         })

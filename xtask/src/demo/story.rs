@@ -1,4 +1,4 @@
-//! The story: ten steps, each told, done and checked.
+//! The story: twelve steps, each told, done and checked.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -87,6 +87,7 @@ pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<Vec<Row>> {
     })?;
 
     tell_of_the_stack(&mut teller)?;
+    tell_of_the_release(&mut teller)?;
     Ok(teller.rows)
 }
 
@@ -124,6 +125,26 @@ fn tell_of_the_stack(teller: &mut Teller<'_>) -> Result<()> {
         let says = ["Service (AWS::ECS::Service", "\"allowReplacement\""];
         teller.refused(shop, "v2", &unusual, "", &says)?;
         Ok("refused before anything was changed, with the list".to_owned())
+    })
+}
+
+/// What was tested and approved goes to the production account, which nothing here can roll out to.
+fn tell_of_the_release(teller: &mut Teller<'_>) -> Result<()> {
+    let (test, production) = (&teller.stage.other, &teller.stage.production);
+    let intro = "A whole pipeline, that of examples/pipeline: build, approval, rollout to test in \
+                 333333333333, preview of production, approval, and the release. It goes from \
+                 us-east-1, account 111111111111, to ap-southeast-2, account 222222222222, by a role \
+                 that may add releases there and do nothing else.";
+    teller.step("a release for production", intro, |teller| {
+        teller.carried(test, production, "v2")?;
+        Ok("there, whole, signed, with who approved".to_owned())
+    })?;
+
+    let intro = "Now the production account's own root tries to delete what arrived, and to write \
+                 over it.";
+    teller.step("a release stays", intro, |teller| {
+        teller.stays()?;
+        Ok("denied; it is written once".to_owned())
     })
 }
 

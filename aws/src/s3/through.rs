@@ -1,0 +1,556 @@
+//! An object on its way from one bucket into another one, never whole in memory: what is read is
+//! hashed in passing and written on (CONTRACTS 3.7.4, 3.7.18). An object of more than one part is
+//! copied part by part, each with its own checksum on the wire.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::Builder;
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use aws_sdk_s3::types::{
+    ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart, ServerSideEncryption,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body::{Body, Frame, SizeHint};
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::bucket::Bucket;
+use crate::error::{CallError, Kind};
+
+/// A part's size. The largest input of CodePipeline, 5 GiB, is 320 of them; S3 takes 10,000.
+pub const PART_BYTES: u64 = 16 << 20;
+/// How long one part may take: at 16 MiB, a quarter of a megabyte a second.
+const PART_TIME: Duration = Duration::from_secs(60);
+/// A part that did not arrive is sent again, a few times.
+const ATTEMPTS: u32 = 4;
+/// The pause before that, doubled each time.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// An object that is read.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// S3, as whoever may read it.
+    pub client: &'a aws_sdk_s3::Client,
+    /// Its bucket.
+    pub bucket: &'a str,
+    /// Its key.
+    pub key: &'a str,
+}
+
+/// What was seen of an object in passing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// Bytes.
+    pub size: u64,
+    /// Sha256 of all of it.
+    pub sha256: [u8; 32],
+    /// What S3 calls its SHA-256: in base64, of an object in parts that of its parts' checksums, with
+    /// `-` and their number.
+    pub checksum: String,
+}
+
+/// An object that was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// What was written.
+    pub passed: Passed,
+    /// Its version; empty in a bucket without versions.
+    pub version: String,
+    /// Its entity tag.
+    pub etag: String,
+}
+
+/// Why an object did not get through.
+#[derive(Debug)]
+pub enum Stopped {
+    /// It could not be read.
+    Reading(CallError),
+    /// It could not be written.
+    Writing(CallError),
+    /// There is an object of this key already.
+    Exists,
+    /// The time was over; nothing of it is left behind.
+    OutOfTime,
+}
+
+/// Copies an object to where there is none. What was begun is given up on every exit that this
+/// process lives to see.
+pub async fn copy(
+    source: Source<'_>,
+    bucket: Bucket<'_>,
+    key: &str,
+    until: Instant,
+) -> Result<Written, Stopped> {
+    let mut reading = Reading::new(source, until);
+    let first = reading.begin().await?;
+    if first.total <= PART_BYTES {
+        return whole(&mut reading, first, bucket, key).await;
+    }
+    let mut restarts = 0;
+    loop {
+        match in_parts(&mut reading, bucket, key).await {
+            // Another writer was met at the very end: the upload is gone, and begins again (3.7.6).
+            Err(Stopped::Writing(error))
+                if error.code == "ConditionalRequestConflict" && restarts < ATTEMPTS =>
+            {
+                restarts += 1;
+                reading.rewind();
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Reads an object through, and writes it nowhere.
+pub async fn read(source: Source<'_>, until: Instant) -> Result<Passed, Stopped> {
+    let mut reading = Reading::new(source, until);
+    let first = reading.begin().await?;
+    let mut opened = Some(first);
+    while let Some(range) = reading.next_range() {
+        let sink = |body: ByteStream| async move {
+            let mut body = body;
+            while let Some(piece) = body.next().await {
+                piece.map_err(|error| unanswered("s3:GetObject", &error))?;
+            }
+            Ok(())
+        };
+        reading.part(range, opened.take(), sink).await?;
+    }
+    Ok(reading.passed())
+}
+
+async fn whole(
+    reading: &mut Reading<'_>,
+    first: Opened,
+    bucket: Bucket<'_>,
+    key: &str,
+) -> Result<Written, Stopped> {
+    let size = first.total;
+    let put = |body: ByteStream| async move {
+        bucket
+            .client
+            .put_object()
+            .bucket(bucket.name)
+            .key(key)
+            .body(body)
+            .content_length(i64::try_from(size).unwrap_or(i64::MAX))
+            .checksum_algorithm(ChecksumAlgorithm::Sha256)
+            .if_none_match("*")
+            .expected_bucket_owner(bucket.owner)
+            .set_server_side_encryption(bucket.kms_key.map(|_| ServerSideEncryption::AwsKms))
+            .set_ssekms_key_id(bucket.kms_key.map(str::to_owned))
+            .customize()
+            .config_override(patient())
+            .send()
+            .await
+            .map_err(|error| CallError::new("s3:PutObject", error))
+    };
+    let answer = reading.part(0..size, Some(first), put).await?;
+    let passed = reading.passed();
+    same_checksum(answer.checksum_sha256(), &passed.checksum, "s3:PutObject")?;
+    Ok(Written {
+        passed,
+        version: answer.version_id().unwrap_or_default().to_owned(),
+        etag: answer.e_tag().unwrap_or_default().to_owned(),
+    })
+}
+
+async fn in_parts(
+    reading: &mut Reading<'_>,
+    bucket: Bucket<'_>,
+    key: &str,
+) -> Result<Written, Stopped> {
+    let created = bucket
+        .client
+        .create_multipart_upload()
+        .bucket(bucket.name)
+        .key(key)
+        .checksum_algorithm(ChecksumAlgorithm::Sha256)
+        .checksum_type(ChecksumType::Composite)
+        .expected_bucket_owner(bucket.owner)
+        .set_server_side_encryption(bucket.kms_key.map(|_| ServerSideEncryption::AwsKms))
+        .set_ssekms_key_id(bucket.kms_key.map(str::to_owned))
+        .send()
+        .await
+        .map_err(|error| Stopped::Writing(CallError::new("s3:PutObject", error)))?;
+    let upload = created.upload_id().unwrap_or_default().to_owned();
+    let result = parts_of(reading, bucket, key, &upload).await;
+    if result.is_err() {
+        // Best effort: the bucket's lifecycle rule takes away what is left (3.7.13).
+        let aborted = bucket
+            .client
+            .abort_multipart_upload()
+            .bucket(bucket.name)
+            .key(key)
+            .upload_id(&upload)
+            .expected_bucket_owner(bucket.owner)
+            .send()
+            .await
+            .map_err(|error| CallError::new("s3:AbortMultipartUpload", error));
+        if let Err(error) = aborted
+            && error.code != "NoSuchUpload"
+        {
+            tracing::warn!(%error, key, "an unfinished upload is left to the bucket's lifecycle rule");
+        }
+    }
+    result
+}
+
+async fn parts_of(
+    reading: &mut Reading<'_>,
+    bucket: Bucket<'_>,
+    key: &str,
+    upload: &str,
+) -> Result<Written, Stopped> {
+    let mut parts = Vec::new();
+    while let Some(range) = reading.next_range() {
+        let number = i32::try_from(parts.len() + 1).unwrap_or(i32::MAX);
+        let size = i64::try_from(range.end - range.start).unwrap_or(i64::MAX);
+        let put = |body: ByteStream| async move {
+            bucket
+                .client
+                .upload_part()
+                .bucket(bucket.name)
+                .key(key)
+                .upload_id(upload)
+                .part_number(number)
+                .body(body)
+                .content_length(size)
+                .checksum_algorithm(ChecksumAlgorithm::Sha256)
+                .expected_bucket_owner(bucket.owner)
+                .customize()
+                .config_override(patient())
+                .send()
+                .await
+                .map_err(|error| CallError::new("s3:PutObject", error))
+        };
+        let answer = reading.part(range, None, put).await?;
+        let checksum = reading.last_part();
+        same_checksum(answer.checksum_sha256(), &checksum, "s3:PutObject")?;
+        parts.push(
+            CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(answer.e_tag().map(str::to_owned))
+                .checksum_sha256(checksum)
+                .build(),
+        );
+    }
+    let passed = reading.passed();
+    let all = CompletedMultipartUpload::builder()
+        .set_parts(Some(parts))
+        .build();
+    let answer = bucket
+        .client
+        .complete_multipart_upload()
+        .bucket(bucket.name)
+        .key(key)
+        .upload_id(upload)
+        .multipart_upload(all)
+        .mpu_object_size(i64::try_from(passed.size).unwrap_or(i64::MAX))
+        .if_none_match("*")
+        .expected_bucket_owner(bucket.owner)
+        .customize()
+        // S3 puts the object together before it answers.
+        .config_override(patient())
+        .send()
+        .await
+        .map_err(|error| written(CallError::new("s3:PutObject", error)))?;
+    same_checksum(answer.checksum_sha256(), &passed.checksum, "s3:PutObject")?;
+    Ok(Written {
+        passed,
+        version: answer.version_id().unwrap_or_default().to_owned(),
+        etag: answer.e_tag().unwrap_or_default().to_owned(),
+    })
+}
+
+fn written(error: CallError) -> Stopped {
+    if error.code == "PreconditionFailed" {
+        Stopped::Exists
+    } else {
+        Stopped::Writing(error)
+    }
+}
+
+/// S3 refuses what does not have the checksum that was sent; that it calls the object by the same one
+/// is all that is left to see.
+fn same_checksum(theirs: Option<&str>, ours: &str, operation: &'static str) -> Result<(), Stopped> {
+    match theirs {
+        Some(theirs) if theirs != ours => Err(Stopped::Writing(CallError::unusable(
+            operation,
+            format!("S3 says that the SHA-256 is {theirs}, and what was sent has {ours}"),
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What S3 calls the SHA-256 of an object that was written at once.
+pub fn checksum(sha256: &[u8; 32]) -> String {
+    STANDARD.encode(sha256)
+}
+
+/// Large bodies take longer than other calls, and cannot be sent twice by the SDK.
+fn patient() -> Builder {
+    Builder::new().timeout_config(
+        TimeoutConfig::builder()
+            .operation_attempt_timeout(PART_TIME)
+            .operation_timeout(PART_TIME)
+            .build(),
+    )
+}
+
+/// An object that is being read, part after part.
+struct Reading<'a> {
+    source: Source<'a>,
+    until: Instant,
+    /// The object's version, so that all parts are of one (CONTRACTS 3.7.5).
+    pin: Option<Version>,
+    total: u64,
+    done: u64,
+    whole: Sha256,
+    parts: Vec<[u8; 32]>,
+}
+
+#[derive(Clone)]
+struct Version {
+    version: Option<String>,
+    etag: Option<String>,
+}
+
+/// The answer to a read.
+struct Opened {
+    total: u64,
+    body: SdkBody,
+}
+
+impl<'a> Reading<'a> {
+    fn new(source: Source<'a>, until: Instant) -> Self {
+        Self {
+            source,
+            until,
+            pin: None,
+            total: 0,
+            done: 0,
+            whole: Sha256::new(),
+            parts: Vec::new(),
+        }
+    }
+
+    /// Opens the first part, which tells how many there are.
+    async fn begin(&mut self) -> Result<Opened, Stopped> {
+        let opened = tokio::time::timeout_at(self.until, self.open(&(0..PART_BYTES)))
+            .await
+            .map_err(|_| Stopped::OutOfTime)?
+            .map_err(Stopped::Reading)?;
+        self.total = opened.total;
+        Ok(opened)
+    }
+
+    fn rewind(&mut self) {
+        self.done = 0;
+        self.whole = Sha256::new();
+        self.parts.clear();
+    }
+
+    fn next_range(&self) -> Option<std::ops::Range<u64>> {
+        let end = (self.done + PART_BYTES).min(self.total);
+        (self.done < end).then_some(self.done..end)
+    }
+
+    /// Reads a part into a sink, again if it did not get through. Only what did is in the hash.
+    async fn part<T, F>(
+        &mut self,
+        range: std::ops::Range<u64>,
+        mut opened: Option<Opened>,
+        sink: impl Fn(ByteStream) -> F,
+    ) -> Result<T, Stopped>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
+        let mut pause = PAUSE;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let until = self.until;
+            let attempt = async {
+                let body = match opened.take() {
+                    Some(opened) => opened.body,
+                    None => self.open(&range).await.map_err(Stopped::Reading)?.body,
+                };
+                let tee = Tee::new(body, range.end - range.start, self.whole.clone());
+                let seen = Arc::clone(&tee.seen);
+                let body = ByteStream::new(SdkBody::from_body_1_x(tee));
+                let result = sink(body).await.map_err(written)?;
+                Ok::<_, Stopped>((result, seen))
+            };
+            let attempt = tokio::time::timeout_at(until, attempt).await;
+            match attempt.map_err(|_| Stopped::OutOfTime)? {
+                Ok((result, seen)) => {
+                    let Ok(seen) = seen.lock() else {
+                        return Err(Stopped::OutOfTime);
+                    };
+                    self.done += seen.bytes;
+                    self.whole = seen.whole.clone();
+                    self.parts.push(seen.part.clone().finalize().into());
+                    return Ok(result);
+                }
+                Err(Stopped::Reading(error) | Stopped::Writing(error))
+                    if attempts < ATTEMPTS && may_pass(&error) => {}
+                Err(stopped) => return Err(stopped),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+
+    async fn open(&mut self, range: &std::ops::Range<u64>) -> Result<Opened, CallError> {
+        const OPERATION: &str = "s3:GetObject";
+        let pin = self.pin.clone();
+        let answer = self
+            .source
+            .client
+            .get_object()
+            .bucket(self.source.bucket)
+            .key(self.source.key)
+            .range(format!(
+                "bytes={}-{}",
+                range.start,
+                range.end.saturating_sub(1)
+            ))
+            .set_version_id(pin.as_ref().and_then(|pin| pin.version.clone()))
+            .set_if_match(pin.and_then(|pin| pin.etag))
+            .send()
+            .await
+            .map_err(|error| CallError::new(OPERATION, error))?;
+        let total = answer
+            .content_range()
+            .and_then(|range| range.rsplit_once('/')?.1.parse().ok())
+            .or_else(|| u64::try_from(answer.content_length()?).ok())
+            .ok_or_else(|| {
+                CallError::unusable(OPERATION, "the answer does not say how long it is")
+            })?;
+        if self.pin.is_none() {
+            self.pin = Some(Version {
+                version: answer
+                    .version_id()
+                    .filter(|version| *version != "null")
+                    .map(str::to_owned),
+                etag: answer.e_tag().map(str::to_owned),
+            });
+        }
+        Ok(Opened {
+            total,
+            body: answer.body.into_inner(),
+        })
+    }
+
+    /// The SHA-256 of the last part, as S3 has it.
+    fn last_part(&self) -> String {
+        self.parts
+            .last()
+            .map(|part| STANDARD.encode(part))
+            .unwrap_or_default()
+    }
+
+    /// What has passed.
+    fn passed(&self) -> Passed {
+        let checksum = match self.parts.as_slice() {
+            [only] => checksum(only),
+            several => {
+                let of_parts = Sha256::digest(several.concat());
+                format!("{}-{}", STANDARD.encode(of_parts), several.len())
+            }
+        };
+        Passed {
+            size: self.done,
+            sha256: self.whole.clone().finalize().into(),
+            checksum,
+        }
+    }
+}
+
+fn may_pass(error: &CallError) -> bool {
+    matches!(error.kind, Kind::Throttled | Kind::Unanswered)
+        || error.code == "ConditionalRequestConflict"
+}
+
+fn unanswered(operation: &'static str, error: &dyn std::fmt::Display) -> CallError {
+    CallError {
+        operation,
+        kind: Kind::Unanswered,
+        code: String::new(),
+        message: error.to_string(),
+    }
+}
+
+/// What a body had in it so far.
+struct Seen {
+    whole: Sha256,
+    part: Sha256,
+    bytes: u64,
+}
+
+/// A body that is hashed while it is read, and that is as long as it should be, or fails.
+struct Tee {
+    inner: SdkBody,
+    left: u64,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Tee {
+    fn new(inner: SdkBody, length: u64, whole: Sha256) -> Self {
+        Self {
+            inner,
+            left: length,
+            seen: Arc::new(Mutex::new(Seen {
+                whole,
+                part: Sha256::new(),
+                bytes: 0,
+            })),
+        }
+    }
+}
+
+impl Body for Tee {
+    type Data = <SdkBody as Body>::Data;
+    type Error = <SdkBody as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(context);
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let Some(data) = frame.data_ref() {
+                    let length = data.len() as u64;
+                    if length > self.left {
+                        return Poll::Ready(Some(Err("S3 sent more than was asked for".into())));
+                    }
+                    self.left -= length;
+                    if let Ok(mut seen) = self.seen.lock() {
+                        seen.whole.update(data);
+                        seen.part.update(data);
+                        seen.bytes += length;
+                    }
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(None) if self.left > 0 => {
+                Poll::Ready(Some(Err("S3 sent less than was asked for".into())))
+            }
+            other => other,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests;
