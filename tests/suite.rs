@@ -13,6 +13,7 @@
 mod fixture;
 
 mod containers;
+mod emulator;
 mod failures;
 mod faults;
 mod jobs;
