@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rehearsal::codepipeline::{Artifact, Finished, JobId, JobSpec, Outcome};
 use rehearsal::package::Profile;
-use rehearsal::proxy::{Fault, What, When};
+use rehearsal::proxy::{Call, Fault, What, When};
 use rehearsal::suite::{self, Suite};
 use rehearsal::world::{self, Service, ServiceSpec};
 use rehearsal::{Account, Options, Rehearsal};
@@ -174,9 +174,12 @@ impl World {
             .unwrap_or_else(|error| {
                 let log = self.rehearsal.log().unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(60).collect();
+                let calls = self.rehearsal.proxy().calls();
+                // What it looks at, again and again.
+                let seen = calls.iter().rfind(|call| call.status.is_some());
                 panic!(
-                    "{error:#}\n{:#?}\n{}",
-                    self.rehearsal.proxy().calls(),
+                    "{error:#}\n{calls:#?}\nthe last answer: {:#}\n{}",
+                    seen.map(Call::response_json).unwrap_or_default(),
                     last.join("\n")
                 )
             })
