@@ -8,7 +8,7 @@
 
 mod stacks;
 
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use rehearsal::codepipeline::{Finished, JobSpec};
@@ -19,6 +19,7 @@ use rehearsal::world::{self, Service, ServiceSpec};
 use rehearsal::{Containers, Options, Rehearsal};
 use serde_json::{Value, json};
 
+use crate::fixture::place::{Place, Turn};
 use crate::fixture::{PARAMETERS, PATIENCE, failed, succeeded};
 
 struct World {
@@ -30,11 +31,15 @@ struct World {
 
 const REPOSITORY: &str = "web";
 
-/// The engine's world, or why there is none.
-static WORLD: LazyLock<Result<Mutex<World>, String>> = LazyLock::new(|| {
-    let engine = Engine::available().map_err(|reason| format!("{reason:#}"))?;
+/// The engine, or why there is none.
+static ENGINE: LazyLock<Result<Engine, String>> =
+    LazyLock::new(|| Engine::available().map_err(|reason| format!("{reason:#}")));
+
+static WORLD: Place<World> = Place::new();
+
+fn start(engine: &Engine) -> World {
     let options = Options {
-        containers: Containers::Docker(engine),
+        containers: Containers::Docker(engine.clone()),
         ..Options::default()
     };
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
@@ -51,18 +56,18 @@ static WORLD: LazyLock<Result<Mutex<World>, String>> = LazyLock::new(|| {
             .push(&image, other.id(), other.region(), REPOSITORY, version)
             .expect("the image is pushed")
     });
-    Ok(Mutex::new(World {
+    World {
         rehearsal,
         suite,
         images,
-    }))
-});
+    }
+}
 
 /// The world for one test, or none, with the reason printed.
-fn world(case: &str) -> Option<MutexGuard<'static, World>> {
-    match &*WORLD {
-        Ok(world) => {
-            let world = world.lock().unwrap_or_else(PoisonError::into_inner);
+fn world(case: &str) -> Option<Turn<'static, World>> {
+    match &*ENGINE {
+        Ok(engine) => {
+            let world = WORLD.enter(|| start(engine));
             world.rehearsal.proxy().clear_faults();
             world.rehearsal.settle(PATIENCE).unwrap();
             world.rehearsal.proxy().reset();

@@ -1,18 +1,22 @@
 //! Emulators for all tests, each for one test at a time: faults and recorded calls belong to one
 //! test.
 
+pub(crate) mod place;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rehearsal::codepipeline::{Artifact, Finished, JobId, JobSpec, Outcome};
 use rehearsal::package::Profile;
-use rehearsal::proxy::{Fault, What, When};
+use rehearsal::proxy::{Call, Fault, What, When};
 use rehearsal::suite::{self, Suite};
 use rehearsal::world::{self, Service, ServiceSpec};
 use rehearsal::{Account, Options, Rehearsal};
 use serde_json::{Value, json};
+
+use place::Place;
 
 /// How long anything may take before it counts as hanging.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -25,11 +29,17 @@ pub(crate) struct World {
     pub(crate) seeded: bool,
 }
 
+/// A world in the hands of one test.
+pub(crate) type Turn = place::Turn<'static, World>;
+
 /// Three emulators: tests wait more than they work (for looks, deadlines, descriptions that lag), so
 /// three at a time take little more than a third of the time.
-static WORLDS: [LazyLock<Mutex<World>>; 3] = [const { LazyLock::new(start) }; 3];
+static WORLDS: [Place<World>; 3] = [const { Place::new() }; 3];
 
-fn start() -> Mutex<World> {
+fn start() -> World {
+    // Deploying keeps every core busy: worlds that start one after the other are of use sooner.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let progress: rehearsal::Progress = Arc::new(|_: &str| {});
     let options = Options {
         log: Some(Arc::clone(&progress)),
@@ -40,28 +50,19 @@ fn start() -> Mutex<World> {
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
     let suite =
         suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
-    Mutex::new(World {
+    World {
         rehearsal,
         suite,
         seeded: false,
-    })
+    }
 }
 
 /// A world of its own for one test: no fault armed, no call recorded, no function at work.
-pub(crate) fn world() -> MutexGuard<'static, World> {
+pub(crate) fn world() -> Turn {
     static TURN: AtomicUsize = AtomicUsize::new(0);
     let turn = TURN.fetch_add(1, Ordering::Relaxed) % WORLDS.len();
-    let free = WORLDS.iter().find_map(|world| world.try_lock().ok());
-    let world = free.unwrap_or_else(|| {
-        let world = &WORLDS[turn];
-        world.lock().unwrap_or_else(|failed| {
-            // The test before may have ended between changing the timeout and setting it back.
-            let guard = failed.into_inner();
-            guard.set_timeout(300);
-            world.clear_poison();
-            guard
-        })
-    });
+    let free = WORLDS.iter().find_map(|place| place.enter_if_free(start));
+    let world = free.unwrap_or_else(|| WORLDS[turn].enter(start));
     world.rehearsal.proxy().clear_faults();
     world
         .rehearsal
@@ -173,9 +174,12 @@ impl World {
             .unwrap_or_else(|error| {
                 let log = self.rehearsal.log().unwrap_or_default();
                 let last: Vec<&str> = log.lines().rev().take(60).collect();
+                let calls = self.rehearsal.proxy().calls();
+                // What it looks at, again and again.
+                let seen = calls.iter().rfind(|call| call.status.is_some());
                 panic!(
-                    "{error:#}\n{:#?}\n{}",
-                    self.rehearsal.proxy().calls(),
+                    "{error:#}\n{calls:#?}\nthe last answer: {:#}\n{}",
+                    seen.map(Call::response_json).unwrap_or_default(),
                     last.join("\n")
                 )
             })

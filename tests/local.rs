@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::MutexGuard;
 
 use rehearsal::codepipeline::raw_event;
 use rehearsal::docker::Engine;
@@ -16,7 +15,7 @@ use shared::rollout_file::{
     CopierParameters, PreviewParameters, RolloutFile, RolloutSource, UserParameters,
 };
 
-use crate::fixture::{PARAMETERS, World, world};
+use crate::fixture::{PARAMETERS, Turn, world};
 
 const FUNCTION: &str = "task-definition-updater";
 
@@ -213,7 +212,7 @@ fn the_variable_for_sam_is_not_there_on_lambda() {
 }
 
 /// The world, with what the events name.
-fn seeded() -> MutexGuard<'static, World> {
+fn seeded() -> Turn {
     let mut world = world();
     if !world.seeded {
         local::seed(&world.rehearsal, &world.suite).unwrap();

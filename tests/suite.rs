@@ -14,6 +14,7 @@ mod fixture;
 
 mod containers;
 mod dsse;
+mod emulator;
 mod failures;
 mod faults;
 mod jobs;

@@ -10,17 +10,6 @@ use crate::fixture::{Case, PATIENCE, World, failed, succeeded, world};
 
 /// A job of a task and a service in this order of dependence.
 fn job(world: &World, case: &Case, task: Value, service_after: Option<&str>) -> JobSpec {
-    // Two deliveries may each wait half a minute for what the other one may have begun, twice.
-    job_within(world, case, task, service_after, 5)
-}
-
-fn job_within(
-    world: &World,
-    case: &Case,
-    task: Value,
-    service_after: Option<&str>,
-    minutes: u32,
-) -> JobSpec {
     let name = case.service.name.clone();
     world.job_with(
         case,
@@ -34,7 +23,7 @@ fn job_within(
                 service["after"] = json!(after);
             }
             file["targets"] = json!([all, service]);
-            file["timeoutMinutes"] = json!(minutes);
+            file["timeoutMinutes"] = json!(1);
             file["rollbackMinutes"] = json!(1);
         },
         &[],
@@ -228,13 +217,7 @@ fn a_task_that_never_started_says_why() {
 fn a_task_beyond_the_deadline_is_stopped() {
     let world = world();
     let case = world.case("endless");
-    let spec = job_within(
-        &world,
-        &case,
-        json!({"task": "migrate"}),
-        Some("migrate"),
-        1,
-    );
+    let spec = job(&world, &case, json!({"task": "migrate"}), Some("migrate"));
     let (kind, message) = failed(&run(&world, spec));
     assert_eq!(kind, "JobFailed");
     for words in ["timeoutMinutes (1)", "the task is RUNNING", "is stopped"] {

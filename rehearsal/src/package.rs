@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -72,7 +73,7 @@ pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     }
     let template = dir.join("template.yaml");
     let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
-    fs::write(&template, text).with_context(|| format!("write {}", template.display()))?;
+    write(&template, &text)?;
     Ok(template)
 }
 
@@ -87,11 +88,17 @@ pub fn without_functions() -> Result<PathBuf> {
     let dir = workspace::target().join("package");
     fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
     let path = dir.join("template-without-functions.yaml");
-    // Whole or not at all: others may be reading it.
-    let new = path.with_extension(format!("{}.new", process::id()));
-    fs::write(&new, text).with_context(|| format!("write {}", new.display()))?;
-    fs::rename(&new, &path).with_context(|| format!("write {}", path.display()))?;
+    write(&path, &text)?;
     Ok(path)
+}
+
+/// Writes a file whole or not at all: others may be reading it, or writing the same.
+fn write(path: &Path, text: &str) -> Result<()> {
+    static WRITTEN: AtomicU32 = AtomicU32::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let new = path.with_extension(format!("{}-{number}.new", process::id()));
+    fs::write(&new, text).with_context(|| format!("write {}", new.display()))?;
+    fs::rename(&new, path).with_context(|| format!("write {}", path.display()))
 }
 
 /// The names of all functions: a folder is a crate is a binary.

@@ -115,6 +115,7 @@ async fn with<T>(
         client: &client,
         bucket: "artifacts",
         key: "orders/Build/x.zip",
+        written_until: None,
     };
     let bucket = Bucket {
         client: &client,
