@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use aws_lc_rs::encoding::{AsDer, EcPublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -74,7 +74,7 @@ fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 fn another_implementation_of_dsse_verifies_and_refuses_as_we_do() {
     let generate = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
     let der = |signer: &EcdsaKeyPair| {
-        let public: EcPublicKeyX509Der<'_> = signer.public_key().as_der().unwrap();
+        let public: PublicKeyX509Der<'_> = signer.public_key().as_der().unwrap();
         public.as_ref().to_vec()
     };
     let signer = generate();

@@ -105,6 +105,9 @@ impl Until {
 
     /// What comes of some work; none when the time is over before.
     async fn limit<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        if self.is_over() {
+            return None;
+        }
         let mut given_up = self.given_up.subscribe();
         tokio::select! {
             biased;

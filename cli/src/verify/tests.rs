@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use aws_lc_rs::encoding::{AsDer, EcPublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -28,7 +28,7 @@ fn signer() -> EcdsaKeyPair {
 }
 
 fn der(signer: &EcdsaKeyPair) -> Vec<u8> {
-    let public: EcPublicKeyX509Der<'_> = signer.public_key().as_der().unwrap();
+    let public: PublicKeyX509Der<'_> = signer.public_key().as_der().unwrap();
     public.as_ref().to_vec()
 }
 

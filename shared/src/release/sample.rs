@@ -1,6 +1,6 @@
 //! A release for the tests, and somebody who signs it.
 
-use aws_lc_rs::encoding::{AsDer, EcPublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::json;
@@ -102,7 +102,7 @@ impl Signer {
 
     /// The DER of its public half, as KMS gives it.
     pub(crate) fn der(&self) -> Vec<u8> {
-        let public: EcPublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
+        let public: PublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
         public.as_ref().to_vec()
     }
 

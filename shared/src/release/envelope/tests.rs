@@ -94,7 +94,7 @@ fn every_flipped_bit_of_what_is_signed_or_signs_is_refused() {
 proptest! {
     #[test]
     fn only_the_very_bytes_that_were_signed_come_out(
-        payload in proptest::collection::vec(any::<u8>(), 0..200), at: prop::sample::Index, bit in 0..8,
+        payload in proptest::collection::vec(any::<u8>(), 0..200), at: prop::sample::Index, bit in 0..8_u8,
     ) {
         let envelope = SIGNER.envelope(&payload);
         let bytes = envelope.to_bytes().unwrap();
@@ -103,12 +103,12 @@ proptest! {
         let mut other = payload;
         other.push(0);
         let at = at.index(other.len());
-        other[at] ^= 1 << bit;
+        other[at] ^= 1_u8 << bit;
         let forged = Envelope { payload: STANDARD.encode(&other), ..envelope.clone() };
         prop_assert!(forged.open(&[SIGNER.public()]).is_err());
         let mut der = STANDARD.decode(&envelope.signatures[0].sig).unwrap();
         let at = at % der.len();
-        der[at] ^= 1 << bit;
+        der[at] ^= 1_u8 << bit;
         let mut forged = envelope;
         forged.signatures[0].sig = STANDARD.encode(der);
         prop_assert!(forged.open(&[SIGNER.public()]).is_err());

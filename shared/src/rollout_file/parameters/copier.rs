@@ -8,7 +8,7 @@ use super::super::target::{EXTERNAL_ID, REGION, ROLE};
 use super::super::{PLACE, Place, written};
 use super::{EXECUTION, PIPELINE, parse};
 use crate::error::Failure;
-use crate::names::{Arn, Region, RoleArn};
+use crate::names::{Account, Arn, Region, RoleArn};
 use crate::release::delivery::Wanted;
 
 /// UserParameters of the artifact-copier.
@@ -49,8 +49,11 @@ const KEY: Rule = Rule {
         Arn::parse(text).is_some_and(|arn| {
             let id = arn.resource.strip_prefix("key/").unwrap_or_default();
             let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-            arn.service == "kms"
+            let partition = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+            arn.partition.bytes().all(partition)
+                && arn.service == "kms"
                 && Region::parse(arn.region).is_some()
+                && Account::parse(arn.account).is_some()
                 && (1..=128).contains(&id.len())
                 && id.bytes().all(plain)
         })
