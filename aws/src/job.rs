@@ -52,6 +52,21 @@ impl Round {
     }
 }
 
+/// What a job that is under way answers when AWS does not answer just now: its token as it came, for the
+/// next invocation. It is not given up for that.
+pub fn or_later(job: &Job, result: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
+    match (result, &job.token) {
+        (Err(failure), Some(token)) if failure.kind == FailureKind::SystemUnavailable => {
+            Ok(Outcome::InProgress {
+                token: token.clone(),
+                summary: failure.message,
+                percent: None,
+            })
+        }
+        (result, _) => result,
+    }
+}
+
 /// Seconds since the epoch.
 pub fn now() -> u64 {
     SystemTime::now()

@@ -5,6 +5,7 @@ use rehearsal::suite;
 use serde_json::{Value, json};
 
 use super::case::{APPROVER, sha256};
+use crate::dsse;
 use crate::fixture::{PATIENCE, failed, succeeded, world};
 
 // rules: 3.2.13 3.7.4 3.8.3 3.8.4
@@ -35,6 +36,17 @@ fn a_release_is_whole_and_says_what_was_tested_and_who_approved() {
         variables["ReleaseDigest"],
         format!("sha256:{}", sha256(&world.release_object(&envelope)))
     );
+
+    // By a library that shares nothing with this one.
+    let (bytes, pem) = (
+        world.release_object(&envelope),
+        dsse::pem(&world.signing_key()),
+    );
+    assert!(dsse::verify_independently(&bytes, &pem));
+    let mut flipped = bytes;
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    assert!(!dsse::verify_independently(&flipped, &pem));
 
     let said = world.statement(&tested).predicate;
     assert_eq!(said.destination.account, suite::PRODUCTION_ACCOUNT);

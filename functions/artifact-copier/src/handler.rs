@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws::clients::Clients;
 use aws::codepipeline;
 use aws::error::{CallError, Kind};
-use aws::job::{Round, now};
+use aws::job::{Round, now, or_later};
 use driver::artifacts::Artifacts;
 use serde_json::Value;
 use shared::error::{Failure, FailureKind};
@@ -40,17 +40,7 @@ pub async fn handle(
     round: Round,
     setup: Setup,
 ) -> Result<Outcome, Failure> {
-    match go_on(&clients, &job, &round, &setup).await {
-        Err(failure) if failure.kind == FailureKind::SystemUnavailable => match &job.token {
-            Some(token) => Ok(Outcome::InProgress {
-                token: token.clone(),
-                summary: failure.message,
-                percent: None,
-            }),
-            None => Err(failure),
-        },
-        outcome => outcome,
-    }
+    or_later(&job, go_on(&clients, &job, &round, &setup).await)
 }
 
 async fn go_on(

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::clients::Clients;
-use aws::job::{Round, now};
+use aws::job::{Round, now, or_later};
 use driver::artifacts::Artifacts;
 use driver::prepare::{self, Prepared, Readiness};
 use driver::request::Request;
 use driver::{Purpose, Work, advance, decide, publish, sight};
-use shared::error::{Failure, FailureKind};
+use shared::error::Failure;
 use shared::job::answer::Outcome;
 use shared::job::{Job, token};
 use shared::rollout::{State, Step, binding, report};
@@ -32,17 +32,7 @@ pub async fn handle(
     round: Round,
     setup: Setup,
 ) -> Result<Outcome, Failure> {
-    match go_on(&clients, &job, round, &setup).await {
-        Err(failure) if failure.kind == FailureKind::SystemUnavailable => match &job.token {
-            Some(token) => Ok(Outcome::InProgress {
-                token: token.clone(),
-                summary: failure.message,
-                percent: None,
-            }),
-            None => Err(failure),
-        },
-        outcome => outcome,
-    }
+    or_later(&job, go_on(&clients, &job, round, &setup).await)
 }
 
 /// Begins or goes on, looks until the rollout's end or the round's.
