@@ -31,3 +31,4 @@ mod stacks;
 mod tasks;
 mod templates;
 mod traffic;
+mod verify;
