@@ -13,6 +13,50 @@ use rehearsal::tools::Tools;
 use rehearsal::workspace;
 use serde_json::json;
 use shared::release::envelope::{Envelope, PublicKey, pre_authentication};
+use shared::release::statement::Statement;
+
+/// Somebody who signs, as KMS does.
+pub(crate) struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    pub(crate) fn new() -> Self {
+        Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap())
+    }
+
+    /// The DER of the public key in base64, as `aws kms get-public-key` prints it.
+    pub(crate) fn public_key(&self) -> String {
+        let public: PublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
+        STANDARD.encode(public.as_ref())
+    }
+
+    /// The envelope of a payload.
+    fn envelope(&self, payload: &[u8]) -> Envelope {
+        let signature = self
+            .0
+            .sign(&SystemRandom::new(), &pre_authentication(payload));
+        let [key] = &PublicKey::read(&self.public_key()).unwrap()[..] else {
+            panic!("one key is one key")
+        };
+        Envelope::new(payload, key, signature.unwrap().as_ref())
+    }
+
+    /// The bytes of a release of `orders`, without an artifact, for a bucket of an account.
+    pub(crate) fn release(&self, account: &str, bucket: &str) -> Vec<u8> {
+        let said = json!({
+            "destination": {"account": account, "region": "ap-southeast-2", "bucket": bucket},
+            "source": {"account": "111111111111", "region": "us-east-1", "pipeline": "orders",
+                "execution": EXECUTION, "revisions": []},
+            "artifacts": [], "images": [], "tests": [], "approvals": [],
+            "rollout": {"place": "Build::production.json", "file": {}},
+        });
+        let said = serde_json::from_value(said).unwrap();
+        let payload = Statement::new(said).canonical().unwrap();
+        self.envelope(&payload).to_bytes().unwrap()
+    }
+}
+
+/// The execution of the release.
+pub(crate) const EXECUTION: &str = "22222222-abcd-1111-abcd-222222abcdef";
 
 /// Whether securesystemslib takes this envelope for one that the owner of this public key signed.
 pub(crate) fn verify_independently(envelope: &[u8], pem: &str) -> bool {
@@ -72,53 +116,45 @@ fn flipped(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 // rules: 3.8.1 3.8.3
 #[test]
 fn another_implementation_of_dsse_verifies_and_refuses_as_we_do() {
-    let generate = || EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-    let der = |signer: &EcdsaKeyPair| {
-        let public: PublicKeyX509Der<'_> = signer.public_key().as_der().unwrap();
-        public.as_ref().to_vec()
-    };
-    let signer = generate();
-    let public = PublicKey::from_der(&der(&signer)).unwrap();
-    let payload = br#"{"_type":"https://in-toto.io/Statement/v1","predicate":{}}"#;
-    let signature = signer.sign(&SystemRandom::new(), &pre_authentication(payload));
-    let signature = signature.unwrap();
-    let good = Envelope::new(payload, &public, signature.as_ref());
-    let key = pem(&STANDARD.encode(der(&signer)));
-    let bytes = good.to_bytes().unwrap();
+    let signer = Signer::new();
+    let key = pem(&signer.public_key());
+    let bytes = signer.release("222222222222", "releases");
     assert!(verify_independently(&bytes, &key));
-    let read = payloads(std::slice::from_ref(&bytes), &key);
-    assert_eq!(read, [Some(payload.to_vec())]);
     assert!(!verify_independently(
         &bytes,
-        &pem(&STANDARD.encode(der(&generate())))
+        &pem(&Signer::new().public_key())
     ));
 
-    let with = |change: &dyn Fn(&mut Envelope)| {
+    let good = Envelope::parse(&bytes).unwrap();
+    let payload = STANDARD.decode(&good.payload).unwrap();
+    let signature = STANDARD.decode(&good.signatures[0].sig).unwrap();
+    let read = payloads(&[bytes], &key);
+    assert_eq!(read, [Some(payload.clone())]);
+    let payloads_flipped = flipped(&payload).map(|payload| Envelope {
+        payload: STANDARD.encode(payload),
+        ..good.clone()
+    });
+    let signatures_flipped = flipped(&signature).map(|signature| {
         let mut envelope = good.clone();
-        change(&mut envelope);
+        envelope.signatures[0].sig = STANDARD.encode(signature);
         envelope
-    };
-    let payloads_flipped = flipped(payload)
-        .map(|payload| with(&|envelope| envelope.payload = STANDARD.encode(&payload)));
-    let signatures_flipped = flipped(signature.as_ref())
-        .map(|sig| with(&|envelope| envelope.signatures[0].sig = STANDARD.encode(&sig)));
-    let types_flipped = flipped(good.payload_type.as_bytes())
-        .filter_map(|payload_type| String::from_utf8(payload_type).ok())
-        .map(|payload_type| with(&|envelope| envelope.payload_type.clone_from(&payload_type)));
-    let all: Vec<Envelope> = payloads_flipped
+    });
+    let types = flipped(good.payload_type.as_bytes());
+    let types_flipped = types.filter_map(|text| {
+        Some(Envelope {
+            payload_type: String::from_utf8(text).ok()?,
+            ..good.clone()
+        })
+    });
+    let all = payloads_flipped
         .chain(signatures_flipped)
-        .chain(types_flipped)
-        .collect();
+        .chain(types_flipped);
+    let all: Vec<Envelope> = all.collect();
     // Ours says the same of each.
-    assert!(
-        all.iter()
-            .all(|envelope| envelope.open(std::slice::from_ref(&public)).is_err())
-    );
-    let all: Vec<Vec<u8>> = all
-        .iter()
-        .map(|envelope| envelope.to_bytes().unwrap())
-        .collect();
-    let answers = payloads(&all, &key);
+    let ours = PublicKey::read(&key).unwrap();
+    assert!(all.iter().all(|envelope| envelope.open(&ours).is_err()));
+    let all = all.iter().map(|envelope| envelope.to_bytes().unwrap());
+    let answers = payloads(&all.collect::<Vec<_>>(), &key);
     let taken = answers.iter().filter(|payload| payload.is_some()).count();
     assert_eq!(
         taken,

@@ -36,3 +36,4 @@ mod stacks;
 mod tasks;
 mod templates;
 mod traffic;
+mod verify;

@@ -15,11 +15,13 @@ pub(super) fn compare(verdict: &mut Verdict, dir: &Path) {
     let Some(signed) = &verdict.signed else {
         return;
     };
+    let bucket = &signed.statement.predicate.destination.bucket;
     let folder = release::folder(&signed.statement.name());
     for artifact in &signed.statement.predicate.artifacts {
         let name = artifact.key.strip_prefix(&folder);
         let name = name.unwrap_or(&artifact.key);
-        let (compared, reason) = one(artifact, name, dir);
+        let uri = format!("s3://{bucket}/{}", artifact.key);
+        let (compared, reason) = one(artifact, name, &uri, dir);
         verdict.compared.push(compared);
         verdict.reasons.extend(reason);
     }
@@ -28,7 +30,7 @@ pub(super) fn compare(verdict: &mut Verdict, dir: &Path) {
     }
 }
 
-fn one(artifact: &Artifact, name: &str, dir: &Path) -> (Compared, Option<String>) {
+fn one(artifact: &Artifact, name: &str, uri: &str, dir: &Path) -> (Compared, Option<String>) {
     let below = Path::new(name);
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     if !below.components().all(plain) {
@@ -38,9 +40,8 @@ fn one(artifact: &Artifact, name: &str, dir: &Path) -> (Compared, Option<String>
     let path = dir.join(below);
     let other = |what: String| {
         let text = format!(
-            "{name}: {} {what}: it is not what was released; fetch it again from s3://…/{}",
-            path.display(),
-            artifact.key
+            "{name}: {} {what}: it is not what was released; fetch it again from {uri}",
+            path.display()
         );
         (Compared::Other, Some(text))
     };

@@ -112,7 +112,7 @@ pub(super) fn judge(place: &Place, bytes: &[u8], keys: &[Key], expected: &Expect
     let (of, at) = (expected, place.folder().is_some());
     verdict.checks = vec![
         check("signature", "signature and form", None, true),
-        check("place", "that it lies where it belongs", None, at),
+        check("place", "its place in the bucket", None, at),
         check(
             "account",
             "the account",

@@ -4,6 +4,7 @@ use rehearsal::say::wrapped;
 use serde_json::Value;
 use shared::moment;
 use shared::names::short;
+use shared::release;
 use shared::release::statement::{Predicate, Test};
 
 use super::verdict::{Check, Compared, Signed, Verdict};
@@ -78,8 +79,8 @@ fn says(signed: &Signed, verdict: &Verdict, paint: Paint) -> Vec<String> {
     table.row("For", vec![place]);
     let from = &of.source;
     let pipeline = format!(
-        "pipeline {}, account {}, {}, execution {}",
-        from.pipeline, from.account, from.region, from.execution
+        "pipeline {}, account {}, {}",
+        from.pipeline, from.account, from.region
     );
     table.row("From", vec![pipeline]);
     table.row("Sources", sources(of));
@@ -88,11 +89,11 @@ fn says(signed: &Signed, verdict: &Verdict, paint: Paint) -> Vec<String> {
     table.row("Approved", approved(of));
     table.row("Preview", previewed(of));
     table.row("Rollout", vec![of.rollout.place.clone()]);
-    table.row("Artifacts", artifacts(of, &verdict.compared));
+    table.row("Artifacts", artifacts(signed, &verdict.compared));
     let by = format!("the key in {}", signed.file);
-    table.row("Signed by", vec![by, format!("sha256 {}", signed.key)]);
+    table.row("Signed by", vec![by, format!("sha256:{}", signed.key)]);
     let sha256 = verdict.sha256.iter();
-    let envelope = sha256.map(|sha256| format!("sha256 {sha256}"));
+    let envelope = sha256.map(|sha256| format!("sha256:{sha256}"));
     let envelope = std::iter::once(verdict.place.clone()).chain(envelope);
     table.row("Envelope", envelope.collect());
     let text = |check: &Check| match check.option {
@@ -123,7 +124,7 @@ fn images(of: &Predicate) -> Vec<String> {
     let each = of
         .images
         .iter()
-        .flat_map(|one| [one.image.clone(), format!("→ {}", one.digest)]);
+        .flat_map(|one| [one.image.clone(), one.digest.clone()]);
     each.collect()
 }
 
@@ -171,11 +172,11 @@ fn showed(target: &Value) -> String {
     } else if target.get("service").is_some() {
         let cluster = text(target, "cluster");
         format!("{}, in cluster {cluster}, {place}", serves(target))
+    } else if target.get("exitCode").and_then(Value::as_i64) == Some(0) {
+        let name = text(target, "name");
+        format!("task {name} ended with exit code 0, in {place}")
     } else {
-        format!(
-            "task {} ended with exit code 0, in {place}",
-            text(target, "name")
-        )
+        target.to_string()
     }
 }
 
@@ -194,9 +195,7 @@ fn approved(of: &Predicate) -> Vec<String> {
             .comment
             .lines()
             .map(|line| format!("│ {}", plain(line)));
-        [place, format!("by {}", approval.by)]
-            .into_iter()
-            .chain(comment)
+        [place, approval.by.clone()].into_iter().chain(comment)
     });
     each.collect()
 }
@@ -212,9 +211,13 @@ fn previewed(of: &Predicate) -> Vec<String> {
     each.filter(|text| !text.is_empty()).collect()
 }
 
-fn artifacts(of: &Predicate, compared: &[Compared]) -> Vec<String> {
+fn artifacts(signed: &Signed, compared: &[Compared]) -> Vec<String> {
+    let folder = release::folder(&signed.statement.name());
     let mut compared = compared.iter();
-    let each = of.artifacts.iter().flat_map(|artifact| {
+    let artifacts = signed.statement.predicate.artifacts.iter();
+    let each = artifacts.flat_map(|artifact| {
+        let name = artifact.key.strip_prefix(&folder);
+        let name = name.unwrap_or(&artifact.key);
         let found = match compared.next() {
             None => "",
             Some(Compared::Same) => ", the same here",
@@ -222,8 +225,8 @@ fn artifacts(of: &Predicate, compared: &[Compared]) -> Vec<String> {
             Some(Compared::Other) => ", ANOTHER here",
         };
         [
-            format!("{}, {} bytes{found}", artifact.key, artifact.size),
-            format!("sha256 {}", artifact.sha256),
+            format!("{name}, {} bytes{found}", artifact.size),
+            format!("sha256:{}", artifact.sha256),
         ]
     });
     each.collect()

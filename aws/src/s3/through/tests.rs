@@ -242,9 +242,11 @@ async fn a_larger_object_is_written_part_by_part_and_appears_at_the_end() {
 // rules: 3.7.4
 #[test]
 fn the_largest_artifact_is_within_what_s3_takes() {
-    let largest: u64 = 5 << 30;
-    assert!(largest.div_ceil(PACE.part_bytes) <= 10_000);
-    assert!(PACE.part_bytes >= 5 << 20);
+    let (largest, part): (u64, u64) = (5 << 30, PACE.part_bytes);
+    assert!(
+        largest.div_ceil(part) <= 10_000 && part >= 5 << 20,
+        "{part}"
+    );
 }
 
 // rules: 3.7.5
@@ -480,18 +482,13 @@ async fn a_checksum_other_than_ours_is_refused() {
 // rules: 3.7.5 3.7.11 3.7.18
 #[tokio::test]
 async fn an_object_that_is_only_read_has_the_checksums_of_one_that_is_written() {
-    for (content, ranges, checksum) in [
-        (SMALL, vec![0..8], checksum(&sha256(SMALL))),
-        (
-            CONTENT,
-            vec![0..8, 8..16, 16..20],
-            composite(&["01234567", "89abcdef", "ghij"]),
-        ),
+    for (content, checksum) in [
+        (SMALL, checksum(&sha256(SMALL))),
+        (CONTENT, composite(&["01234567", "89abcdef", "ghij"])),
     ] {
-        let mut answers: Vec<Answer> = ranges
-            .into_iter()
-            .map(|range| piece(content, range))
-            .collect();
+        let starts = (0..content.len()).step_by(8);
+        let pieces = starts.map(|start| piece(content, start..content.len().min(start + 8)));
+        let mut answers: Vec<Answer> = pieces.collect();
         answers.insert(0, answers[0].clone().breaking_at(5));
         let (read, told, _) = with(answers, None, async |source, _, until, _| {
             read_at(QUICK, source, until).await

@@ -238,26 +238,12 @@ fn a_release_without_a_preview_says_nothing_of_one() {
     assert_eq!(Statement::parse(&canonical).unwrap(), statement);
 }
 
-/// A schema and the reader are of one opinion about these changes.
-fn check_schema(schema: &Value, cases: &[(&str, Value, bool)], sample: &Value) {
-    let validator = jsonschema::validator_for(schema).unwrap();
-    assert!(validator.is_valid(sample), "{sample}");
-    for (pointer, value, expected) in cases {
-        let mut changed = sample.clone();
-        let (parent, key) = pointer.rsplit_once('/').unwrap();
-        let parent = changed.pointer_mut(parent).unwrap();
-        parent
-            .as_object_mut()
-            .unwrap()
-            .insert((*key).to_owned(), value.clone());
-        assert_eq!(validator.is_valid(&changed), *expected, "{pointer} {value}");
-    }
-}
-
 #[test]
 fn its_schema_takes_it_and_nothing_that_is_not_known() {
+    let validator = jsonschema::validator_for(&statement_schema()).unwrap();
     let sample = serde_json::to_value(statement()).unwrap();
-    let cases = [
+    assert!(validator.is_valid(&sample));
+    for (pointer, value, expected) in [
         ("/_type", json!("x"), false),
         ("/predicateType", json!("x"), false),
         ("/more", json!(1), false),
@@ -268,6 +254,11 @@ fn its_schema_takes_it_and_nothing_that_is_not_known() {
         ("/predicate/preview", json!(null), true),
         ("/predicate/tests/0/proof", json!([null]), true),
         ("/predicate/rollout/file", json!({"more": 1}), true),
-    ];
-    check_schema(&statement_schema(), &cases, &sample);
+    ] {
+        let mut changed = sample.clone();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        let parent = changed.pointer_mut(parent).unwrap();
+        parent[key] = value;
+        assert_eq!(validator.is_valid(&changed), expected, "{pointer}");
+    }
 }
