@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 
 use rehearsal::deploy::outputs;
 use rehearsal::{Account, AwsError, local, suite, world};
-use serde_json::{Value, json};
 
 use crate::fixture::{self, World};
 use crate::policy::Caller;

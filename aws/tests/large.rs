@@ -2,11 +2,7 @@
 //! that is made while it is read, and is gone when it was counted. A process of its own, whose memory
 //! is nobody else's.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test reports by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};

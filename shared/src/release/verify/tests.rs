@@ -104,7 +104,8 @@ fn a_release_lies_in_its_own_folder_with_all_that_it_names() {
 // rules: 3.8.2
 #[test]
 fn two_statements_differ_in_parts_that_have_names() {
-    let cases: [(fn(&mut Predicate), &str); 8] = [
+    type Change = fn(&mut Predicate);
+    let cases: [(Change, &str); 8] = [
         (|of| of.destination.bucket.push('x'), "the destination"),
         (|of| of.source.revisions.clear(), "the source"),
         (|of| of.artifacts[0].version.push('x'), "the artifacts"),
