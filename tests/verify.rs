@@ -114,7 +114,7 @@ fn a_release_in_its_bucket_is_read_by_whoever_may() {
         (vec![other.as_str(), "--key", &key], "is not there"),
         (
             [&[address.as_str(), "--key", &key][..], &elsewhere].concat(),
-            "could not be read",
+            "is for 222222222222, and --account says 333333333333",
         ),
     ] {
         let (code, said) = verify(&arguments, &person);

@@ -4,8 +4,8 @@
 use aws_sdk_codepipeline::Client;
 use aws_sdk_codepipeline::primitives::DateTime;
 use aws_sdk_codepipeline::types::{
-    ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ArtifactDetail,
-    ExecutionDetails, FailureDetails, FailureType,
+    ActionExecutionDetail, ActionExecutionFilter, ActionExecutionStatus, ActionOwner,
+    ArtifactDetail, ExecutionDetails, FailureDetails, FailureType,
 };
 use shared::job::answer::Answer;
 use shared::job::revision::{self, Revision};
@@ -118,6 +118,8 @@ fn action(detail: &ActionExecutionDetail) -> Action {
     let input = detail.input();
     let configured = |key: &str| input?.configuration()?.get(key).cloned();
     let kind = input.and_then(|input| input.action_type_id());
+    let is_lambdas =
+        kind.is_some_and(|kind| *kind.owner() == ActionOwner::Aws && kind.provider() == "Lambda");
     let inputs = input
         .map(|input| input.input_artifacts())
         .unwrap_or_default();
@@ -130,7 +132,10 @@ fn action(detail: &ActionExecutionDetail) -> Action {
         category: kind
             .map(|kind| kind.category().as_str().to_owned())
             .unwrap_or_default(),
-        function: configured("FunctionName").unwrap_or_default(),
+        // An action of a custom type may call a setting by any name.
+        function: configured("FunctionName")
+            .filter(|_| is_lambdas)
+            .unwrap_or_default(),
         parameters: input.and_then(|input| {
             input
                 .resolved_configuration()?

@@ -67,8 +67,12 @@ pub fn recorded<'a>(
     if !wrongs.is_empty() {
         return Err(wrongs);
     }
+    let previewed = preview.as_ref().and_then(|preview| {
+        let mut latest = latest.iter().copied();
+        latest.find(|action| action.id == preview.id)
+    });
     Ok(Recorded {
-        written_until: record::written_until(&tested, &approvals, &job.inputs),
+        written_until: record::written_until(&tested, previewed, &approvals, &job.inputs),
         tested,
         approvals,
         preview,

@@ -19,6 +19,15 @@ pub const LONGEST_SECONDS: u64 = 23 * 3600;
 /// this long means that nobody is there.
 const UNHEARD_SECONDS: u64 = 2 * 3600;
 
+/// Since when a release is on its way, seconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    /// The job began.
+    pub started: u64,
+    /// The release was in its bucket.
+    pub delivered: u64,
+}
+
 /// What following came to.
 pub enum Followed {
     /// Production serves the release, in its words.
@@ -33,7 +42,7 @@ pub enum Followed {
 pub async fn follow(
     there: &There<'_>,
     released: &str,
-    started: u64,
+    since: Since,
     round: &Round,
     look_every: Duration,
 ) -> Result<Followed, Failure> {
@@ -44,7 +53,7 @@ pub async fn follow(
             Seen::Going(text) => (text, true),
             Seen::Ended(ended) => return Ok(ended),
         };
-        if !taken_up && now() >= started + UNHEARD_SECONDS {
+        if !taken_up && now() >= since.delivered + UNHEARD_SECONDS {
             return Ok(Followed::Failed(Failure::new(
                 FailureKind::JobFailed,
                 format!(
@@ -57,7 +66,7 @@ pub async fn follow(
                 ),
             )));
         }
-        if now() >= started + LONGEST_SECONDS {
+        if now() >= since.started + LONGEST_SECONDS {
             return Ok(Followed::Failed(Failure::new(
                 FailureKind::JobFailed,
                 format!(

@@ -58,6 +58,7 @@ async fn go_on(
             started: now(),
             copied: Vec::new(),
             released: None,
+            delivered: None,
         },
     };
     if state.released.is_none() && now() >= state.started + follow::LONGEST_SECONDS {
@@ -81,6 +82,7 @@ async fn go_on(
                 Err(Ended::OutOfTime) => return out_of_time(job, &request, &state),
             };
             state.released = Some(release.clone());
+            state.delivered = Some(now());
             round.checkpoint(token::encode(&state));
             release
         }
@@ -90,7 +92,11 @@ async fn go_on(
         let text = "delivered; what production makes of it is not waited for";
         return Ok(success(&request, &released, text, state.started));
     }
-    let followed = follow::follow(&there, &released, state.started, round, setup.look_every);
+    let since = follow::Since {
+        started: state.started,
+        delivered: state.delivered.unwrap_or(state.started),
+    };
+    let followed = follow::follow(&there, &released, since, round, setup.look_every);
     Ok(match followed.await {
         Ok(Followed::Served(text)) => success(&request, &released, &text, state.started),
         Ok(Followed::Failed(failure)) => Outcome::Failure(failure),
@@ -100,11 +106,16 @@ async fn go_on(
             percent: Some(50),
         },
         // Nobody takes the release back because it could not be looked after for a moment.
-        Err(failure) if failure.kind == FailureKind::SystemUnavailable => Outcome::InProgress {
-            token: token::encode(&state),
-            summary: failure.message,
-            percent: Some(50),
-        },
+        Err(failure)
+            if failure.kind == FailureKind::SystemUnavailable
+                && now() < state.started + follow::LONGEST_SECONDS =>
+        {
+            Outcome::InProgress {
+                token: token::encode(&state),
+                summary: failure.message,
+                percent: Some(50),
+            }
+        }
         Err(failure) => Outcome::Failure(failure),
     })
 }

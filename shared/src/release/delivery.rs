@@ -1,5 +1,6 @@
 //! What is delivered, and where it lies: input artifacts as they are, or named files out of them.
 
+use super::ENVELOPE;
 use crate::job::Artifact;
 use crate::rollout_file::{Place, RolloutFile};
 
@@ -88,6 +89,13 @@ pub fn plan(
                 format!("{folder}{}/{}", place.artifact, place.path),
             ),
         };
+        if key.ends_with(&format!("/{ENVELOPE}")) {
+            wrongs.push(format!(
+                "artifacts: a file {ENVELOPE} would be taken for the release itself, which production's \
+                 gate waits for; give it another name"
+            ));
+            continue;
+        }
         let plain = path.as_deref().is_none_or(is_plain);
         if !plain || key.len() > LONGEST_KEY {
             wrongs.push(format!(

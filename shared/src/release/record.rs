@@ -175,10 +175,11 @@ pub fn reaches(action: &Action, account: &Account) -> bool {
 }
 
 /// Until when each artifact may have been written, in seconds since the epoch, by bucket and key: one
-/// that was tested until the test began, any other one until the first approval. What was written later
+/// that was tested or previewed until that began, any other one until the first approval. What was written later
 /// is not what people saw; whoever may write into the artifact bucket may overwrite it.
 pub fn written_until(
     tested: &[Tested<'_>],
+    preview: Option<&Action>,
     approvals: &[Approval],
     released: &[Artifact],
 ) -> BTreeMap<(String, String), u64> {
@@ -188,9 +189,10 @@ pub fn written_until(
         let known = until.entry(place).or_insert(seconds);
         *known = seconds.min(*known);
     };
-    for Tested { action, .. } in tested {
+    let looked_at = tested.iter().map(|tested| tested.action).chain(preview);
+    for action in looked_at {
         for input in &action.inputs {
-            bound(input, action.started.div_ceil(1000));
+            bound(input, action.started / 1000);
         }
     }
     if let Some(first) = approvals.iter().map(|approval| approval.at).min() {

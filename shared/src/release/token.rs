@@ -24,6 +24,9 @@ pub struct State {
     /// Hexadecimal sha256 of the envelope, once the release is there.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub released: Option<String>,
+    /// When that was, seconds since the epoch.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub delivered: Option<u64>,
 }
 
 /// An object that was copied, as it was seen in passing.

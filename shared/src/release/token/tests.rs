@@ -12,6 +12,7 @@ fn state(copied: Vec<(usize, Copied)>) -> State {
         started: 1_795_882_800,
         copied,
         released: None,
+        delivered: None,
     }
 }
 
