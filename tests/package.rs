@@ -10,7 +10,7 @@ use rehearsal::workspace;
 /// On the quick profile, which differs in zips alone; the suite deploys this very template.
 #[test]
 fn a_packaged_template_stands_alone() {
-    let template = package(Profile::Dev, &|_| {}).unwrap();
+    let template = package(Profile::Dev, None, &|_| {}).unwrap();
     let text = fs::read_to_string(&template).unwrap();
     for left in ["BuildMethod", "BuildProperties", "CodeUri: .\n"] {
         assert!(!text.contains(left), "{left} is left");

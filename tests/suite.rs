@@ -24,6 +24,7 @@ mod package;
 mod policy;
 mod preview;
 mod preview_role;
+mod production;
 mod redbutton;
 mod refusals;
 mod rehearse;

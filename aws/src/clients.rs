@@ -197,6 +197,21 @@ impl Clients {
         self.config.to_builder().region(region).build()
     }
 
+    /// Step Functions in the function's own region and account.
+    pub fn states(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+
+    /// EventBridge in the function's own region and account.
+    pub fn events(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(&self.config)
+    }
+
+    /// ECR in the region of a repository, as the function itself.
+    pub fn own_ecr(&self, repository: &EcrRepository) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.in_region(&repository.region))
+    }
+
     /// KMS in the function's own region and account.
     pub fn kms(&self) -> aws_sdk_kms::Client {
         aws_sdk_kms::Client::new(&self.config)

@@ -33,6 +33,14 @@ pub struct Round {
 }
 
 impl Round {
+    /// A round of this length, for work that is no job: there is nobody to hand a token to.
+    pub fn of(length: Duration) -> Self {
+        Self {
+            yield_at: SystemTime::now() + length,
+            token: Arc::default(),
+        }
+    }
+
     /// Whether it is time to yield with a token.
     pub fn is_over(&self) -> bool {
         SystemTime::now() >= self.yield_at

@@ -9,6 +9,7 @@
 //! - [`error`]: what a failed call means for the caller
 //! - [`codepipeline`], [`s3`], [`sts`], [`ecs`], [`ecr`], [`cloudformation`], [`ssm`], [`logs`],
 //!   [`kms`]: the calls
+//! - [`states`], [`events`]: production's state machine, and what it tells the world
 //! - [`iam`], [`secrets`], [`cloudwatch`]: the calls that only look before the first write
 //! - [`log`]: our own log, JSON lines, with the credentials' paths closed
 
@@ -19,6 +20,7 @@ pub mod codepipeline;
 pub mod ecr;
 pub mod ecs;
 pub mod error;
+pub mod events;
 pub mod iam;
 pub mod job;
 pub mod kms;
@@ -29,5 +31,6 @@ mod replay;
 pub mod s3;
 pub mod secrets;
 pub mod ssm;
+pub mod states;
 pub mod sts;
 pub mod time;

@@ -9,6 +9,7 @@ use shared::error::Failure;
 use shared::job::Artifact;
 
 pub mod bucket;
+pub mod kept;
 pub mod object;
 pub mod through;
 
@@ -29,15 +30,20 @@ pub struct OpenArtifact {
 
 impl OpenArtifact {
     /// Fetches the artifact's end: of a small artifact, all of it. `key` is the key that the job
-    /// names, for explanations.
+    /// names, for explanations; `version` the version that is meant, when it is known already.
     pub async fn open(
         client: &Client,
         caller: &Caller,
         artifact: &Artifact,
         key: Option<&str>,
+        version: Option<&str>,
     ) -> Result<Self, Failure> {
         let range = format!("bytes=-{FIRST_READ_BYTES}");
-        let first = read(client, artifact, None, &range)
+        let pin = version.map(|version| Pin {
+            version: Some(version.to_owned()),
+            etag: None,
+        });
+        let first = read(client, artifact, pin.as_ref(), &range)
             .await
             .map_err(|error| failed(error, caller, artifact, key))?;
         let mut zip = PartialZip::new(first.total);

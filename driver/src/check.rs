@@ -205,7 +205,7 @@ async fn in_codepipelines_record(work: &Work<'_>, pipeline: &str) -> Result<(), 
 }
 
 /// All services, and those that tasks are like: one call per cluster.
-async fn first_sight(work: &Work<'_>) -> Result<Vec<Seen>, Failure> {
+pub(crate) async fn first_sight(work: &Work<'_>) -> Result<Vec<Seen>, Failure> {
     let each = work.ends.iter().enumerate();
     let all: Vec<usize> = each
         .filter(|(_, end)| end.target.stack().is_none())

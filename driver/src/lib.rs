@@ -11,6 +11,7 @@
 //! - [`prepare`]: what an attempt begins with: change sets made, each definition registered once
 //! - [`sight`] looks, [`mod@advance`] goes as far as one look can, by what the engine asks for
 //! - [`publish`]: writes down what serves
+//! - [`release`]: a release in its bucket, verified, and the ledger of its targets
 //! - [`preflight`]: what is around the targets, and who may use it
 //! - [`live`]: the live state that a preview's fingerprint is taken of
 
@@ -23,6 +24,7 @@ pub mod live;
 pub mod preflight;
 pub mod prepare;
 pub mod publish;
+pub mod release;
 pub mod request;
 pub mod sight;
 pub mod stacks;

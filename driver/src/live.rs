@@ -10,8 +10,13 @@ use shared::preview::fingerprint::Live;
 use shared::rollout::seen::Seen;
 use shared::rollout::seen::stack::Event;
 
-use crate::act;
-use crate::{End, Work};
+use crate::{End, Work, act, check};
+
+/// Reads it now.
+pub async fn now(work: &Work<'_>) -> Result<Vec<Live>, Failure> {
+    let seen = check::first_sight(work).await?;
+    live(work, &seen).await
+}
 
 /// Reads it; `seen` is the first sight of all targets, which services and tasks are taken from.
 pub async fn live(work: &Work<'_>, seen: &[Seen]) -> Result<Vec<Live>, Failure> {

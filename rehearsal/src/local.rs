@@ -138,9 +138,13 @@ fn read(path: &Path) -> Result<Value> {
 /// A session of a deployed function's own role, for an hour. On AWS nobody but Lambda gets one; here
 /// the role is first made to trust the account's root as well.
 pub fn function_credentials(rehearsal: &Rehearsal, function: &str) -> Result<Credentials> {
-    let tooling = rehearsal.tooling();
+    credentials_of(&rehearsal.tooling(), function)
+}
+
+/// As [`function_credentials`], of a function in any account.
+pub fn credentials_of(account: &Account, function: &str) -> Result<Credentials> {
     let name = format!("redbutton-{function}");
-    let root = format!("arn:aws:iam::{}:root", tooling.id());
+    let root = format!("arn:aws:iam::{}:root", account.id());
     let trust = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
         "Principal": { "Service": "lambda.amazonaws.com", "AWS": root },
@@ -151,9 +155,9 @@ pub fn function_credentials(rehearsal: &Rehearsal, function: &str) -> Result<Cre
         ("RoleName", name.as_str()),
         ("PolicyDocument", trust.as_str()),
     ];
-    tooling.query("iam", "UpdateAssumeRolePolicy", &params)?;
-    let role = format!("arn:aws:iam::{}:role/{name}", tooling.id());
-    tooling.assume_role(&role, "local", None, None)
+    account.query("iam", "UpdateAssumeRolePolicy", &params)?;
+    let role = format!("arn:aws:iam::{}:role/{name}", account.id());
+    account.assume_role(&role, "local", None, None)
 }
 
 fn service(rehearsal: &Rehearsal, account: &Account) -> Result<Service> {

@@ -33,12 +33,22 @@ impl Profile {
     }
 }
 
+/// Which half of the suite an account gets, as the template's parameter says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where the pipelines are.
+    Tooling,
+    /// Where releases are deployed.
+    Production,
+}
+
 /// Builds every folder of `functions/` and writes `target/package/<profile>/`: for each function a
-/// folder with its `bootstrap` (for [`Profile::Release`] a zip of it too) and a `template.yaml`
-/// whose functions point there. Returns that template's path.
+/// folder with its `bootstrap` (for [`Profile::Release`] a zip of it too) and a template whose functions
+/// point there; for one side only, those of the other point nowhere: `sam` would zip and upload them for
+/// nothing. Returns the template's path.
 ///
 /// Several processes may call it at once: one works, the others wait.
-pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
+pub fn package(profile: Profile, side: Option<Side>, progress: &dyn Fn(&str)) -> Result<PathBuf> {
     let root = workspace::root();
     let source = root.join("template.yaml");
     let text = fs::read_to_string(&source)
@@ -71,25 +81,24 @@ pub fn package(profile: Profile, progress: &dyn Fn(&str)) -> Result<PathBuf> {
         // As seen from the template, so that the folder can go to another machine.
         code.insert(function.clone(), format!("./{file}"));
     }
-    let template = dir.join("template.yaml");
+    let there = template::of_production(&text);
+    for function in &functions {
+        let own = match there.contains(function) {
+            true => Side::Production,
+            false => Side::Tooling,
+        };
+        if side.is_some_and(|side| side != own) {
+            code.insert(function.clone(), "s3://of-no-use/here.zip".to_owned());
+        }
+    }
+    let template = dir.join(match side {
+        None => "template.yaml",
+        Some(Side::Tooling) => "tooling.yaml",
+        Some(Side::Production) => "production.yaml",
+    });
     let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
     write(&template, &text)?;
     Ok(template)
-}
-
-/// `template.yaml` for an account in which no function runs, beside the packages: `sam` would zip and
-/// upload all of them, for nothing, at every deployment of that side. Nothing is built for it.
-pub fn without_functions() -> Result<PathBuf> {
-    let root = workspace::root();
-    let text = fs::read_to_string(root.join("template.yaml")).context("read template.yaml")?;
-    let nowhere = |name: String| (name, "s3://of-no-use/here.zip".to_owned());
-    let code = functions(&root)?.into_iter().map(nowhere).collect();
-    let text = template::point_to(&text, &code).context("read template.yaml's functions")?;
-    let dir = workspace::target().join("package");
-    fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-    let path = dir.join("template-without-functions.yaml");
-    write(&path, &text)?;
-    Ok(path)
 }
 
 /// Writes a file whole or not at all: others may be reading it, or writing the same.

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context, Result, anyhow};
+use serde_json::json;
 
 use crate::account::Account;
 use crate::deploy::{Stack, deploy};
-use crate::package::{Profile, package, without_functions};
+use crate::package::{Profile, Side, package};
 use crate::world::ArtifactStore;
 use crate::{Progress, Rehearsal, workspace};
 
@@ -50,6 +51,13 @@ pub const BOUNDARY: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
 pub const UPDATER: &str = "redbutton-task-definition-updater";
 /// The preview's name.
 pub const PREVIEW: &str = "redbutton-production-preview";
+/// The gate's name.
+pub const GATE: &str = "redbutton-production-gate";
+/// The deployer's name.
+pub const DEPLOYER: &str = "redbutton-production-deployer";
+/// The state machine that deploys in the production account.
+pub const STATE_MACHINE: &str =
+    "arn:aws:states:ap-southeast-2:222222222222:stateMachine:redbutton-production";
 /// The copier's name.
 pub const COPIER: &str = "redbutton-artifact-copier";
 
@@ -74,7 +82,7 @@ pub fn install(
     progress: &Progress,
 ) -> Result<Suite> {
     progress("building the functions");
-    let template = package(profile, &**progress)?;
+    let template = package(profile, Some(Side::Tooling), &**progress)?;
     let tooling = rehearsal.tooling();
     let other = rehearsal.account(TARGET_ACCOUNT, TARGET_REGION);
     let production = rehearsal.account(PRODUCTION_ACCOUNT, TARGET_REGION);
@@ -83,7 +91,7 @@ pub fn install(
          templates/roles.yaml into 333333333333",
     );
     let ca_bundle = ca_bundle()?;
-    // Either account may be deployed first (CONTRACTS 3.10.1), so all are at once.
+    // The production side is to know the key that signs, which the tooling side makes.
     let deployed = thread::scope(|scope| {
         let tooling_side = || {
             let mut parameters = own_account(tooling.id());
@@ -106,19 +114,6 @@ pub fn install(
                 progress,
             )
         };
-        let production_side = || {
-            let mut parameters = own_account(production.id());
-            parameters.extend([
-                ("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()),
-                ("ReleaseExternalId", RELEASE_EXTERNAL_ID.to_owned()),
-                ("ReleasesBucketName", RELEASES_BUCKET.to_owned()),
-            ]);
-            let parameters: Vec<(&str, &str)> = parameters
-                .iter()
-                .map(|(name, value)| (*name, value.as_str()))
-                .collect();
-            self::production(rehearsal, &production, &parameters, progress)
-        };
         let roles = || {
             let template = workspace::root().join("templates/roles.yaml");
             let parameters = target_account(&tooling, &other);
@@ -131,18 +126,41 @@ pub fn install(
                 progress,
             )
         };
-        let (first, second) = (scope.spawn(tooling_side), scope.spawn(production_side));
-        [Ok(roles()), first.join(), second.join()]
+        let first = scope.spawn(tooling_side);
+        [Ok(roles()), first.join()]
     });
     for deployed in deployed {
         deployed.map_err(|_| anyhow!("a deployment panicked"))??;
     }
+    let mut parameters = own_account(production.id());
+    parameters.extend([
+        ("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()),
+        ("ReleaseExternalId", RELEASE_EXTERNAL_ID.to_owned()),
+        ("ReleasesBucketName", RELEASES_BUCKET.to_owned()),
+        ("ReleasePublicKeys", signing_key(&tooling)?),
+        // Tests have the gate look, and turn arrivals on where they want them.
+        ("Arrivals", "ignore".to_owned()),
+        ("StepEverySeconds", look_every.to_owned()),
+    ]);
+    let parameters: Vec<(&str, &str)> = parameters
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    self::production(rehearsal, profile, &production, &parameters, progress)?;
     Ok(Suite {
         store: ArtifactStore::create(&tooling)?,
         own: tooling.in_region(TARGET_REGION),
         other,
         production,
     })
+}
+
+/// The public half of the key that signs releases, as the production side takes it.
+pub fn signing_key(tooling: &Account) -> Result<String> {
+    let asked = json!({ "KeyId": SIGNING_KEY_ALIAS });
+    let answer = tooling.json("kms", "TrentService.GetPublicKey", asked)?;
+    let key = answer["PublicKey"].as_str();
+    Ok(key.context("a public key")?.to_owned())
 }
 
 /// A template's parameters, by name.
@@ -234,7 +252,7 @@ pub fn functions(
     progress: &Progress,
 ) -> Result<()> {
     progress("building the functions");
-    let template = package(profile, &**progress)?;
+    let template = package(profile, Some(Side::Tooling), &**progress)?;
     let tooling = rehearsal.tooling();
     progress(&format!(
         "deploying template.yaml into account {}, {}",
@@ -256,21 +274,27 @@ pub fn functions(
     )
 }
 
-/// Deploys the production side of `template.yaml`, which has no functions, into `account`. It trusts
+/// Builds the functions and deploys the production side of `template.yaml` into `account`. It trusts
 /// the account that the pipelines are in, unless the parameters name another one.
 pub fn production(
     rehearsal: &Rehearsal,
+    profile: Profile,
     account: &Account,
     parameters: &[(&str, &str)],
     progress: &Progress,
 ) -> Result<()> {
+    let template = package(profile, Some(Side::Production), &**progress)?;
     let tooling = rehearsal.tooling();
-    let mut all = vec![("Side", "production"), ("ToolingAccountId", tooling.id())];
+    let mut all = vec![
+        ("Side", "production"),
+        ("ToolingAccountId", tooling.id()),
+        ("CaBundleFile", ca_bundle()?),
+    ];
     all.retain(|(name, _)| parameters.iter().all(|(given, _)| given != name));
     all.extend(parameters);
     let stack = Stack {
         name: "redbutton-production",
-        template: &without_functions()?,
+        template: &template,
         parameters: &all,
     };
     deploy(rehearsal, account, &stack, progress).map(drop)

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 pub use ecs::{
     Container, Service, ServiceSpec, create_cluster, create_service, service, task_definition,
 };
-pub use role::{administrator, create_execution_role, policies};
+pub use role::{
+    administrator, create_execution_role, give_every_right, policies, take_every_right,
+};
 pub use stack::{Stack, StackEvent, StackSpec, Template, create_stack, stack, template_bucket};
 
 use crate::AwsError;

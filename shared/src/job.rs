@@ -78,6 +78,21 @@ pub struct Rejected {
 }
 
 impl Job {
+    /// Work of the function itself, which CodePipeline did not hand out: under way already, and without
+    /// credentials of its own.
+    pub fn inside(id: JobId, account: &str, inputs: Vec<Artifact>) -> Self {
+        Self {
+            id,
+            account: account.to_owned(),
+            function_name: String::new(),
+            user_parameters: None,
+            inputs,
+            credentials: Credentials::none(),
+            token: Some(String::new()),
+            encryption_key: None,
+        }
+    }
+
     /// Reads an event. Fields that we do not know are left alone.
     pub fn parse(event: &Value) -> Result<Self, Box<Rejected>> {
         let Some(job) = event.get("CodePipeline.job") else {

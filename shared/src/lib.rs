@@ -12,6 +12,8 @@
 //! - [`stack`]: CloudFormation: what is sent, what would change, and whether it may
 //! - [`rollout`]: the engine: what to do next, why it failed, what shows that it succeeded
 //! - [`preview`]: what a rollout would change, as a page and in a few words, for who approves it
+//! - [`production`]: what a gate asks of a release, and where its deployment stands; [`ledger`]: what
+//!   was done, and who owns a target
 //! - [`release`]: what was tested and approved, signed, and what production says of it
 //! - [`denied`]: AccessDenied, explained
 //! - [`error`]: failures with two texts; [`names`]: regions, accounts, roles, digests;
@@ -25,10 +27,12 @@ pub mod artifact;
 pub mod denied;
 pub mod error;
 pub mod job;
+pub mod ledger;
 pub mod moment;
 pub mod names;
 pub mod preflight;
 pub mod preview;
+pub mod production;
 pub mod release;
 pub mod rollout;
 pub mod rollout_file;

@@ -38,6 +38,17 @@ fn read(text: &str) -> Option<u64> {
     (written(at)? == text).then_some(at)
 }
 
+/// A moment in UTC, whose fractions of a second do not matter: `2026-02-03T04:05:06.789Z`.
+pub fn read_prefix(text: &str) -> Option<u64> {
+    let (whole, rest) = text.split_at_checked(19)?;
+    let fraction = rest
+        .strip_suffix('Z')
+        .or_else(|| rest.strip_suffix("+00:00"))?;
+    let digits = fraction.strip_prefix('.').unwrap_or(fraction);
+    let fits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    read(&format!("{whole}Z")).filter(|_| fits)
+}
+
 /// For `#[serde(with = "…")]`.
 pub fn serialize<S: Serializer>(at: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     let text = written(*at).ok_or_else(|| ser::Error::custom("no calendar has this time"))?;
@@ -81,6 +92,25 @@ mod tests {
             assert_eq!(read(text), None, "{text}");
         }
         assert_eq!(utc(u64::MAX), None);
+    }
+
+    #[test]
+    fn fractions_of_a_second_do_not_matter() {
+        for text in [
+            "2026-11-28T16:20:00Z",
+            "2026-11-28T16:20:00.123Z",
+            "2026-11-28T16:20:00.123456+00:00",
+        ] {
+            assert_eq!(read_prefix(text), Some(1_795_882_800), "{text}");
+        }
+        for text in [
+            "",
+            "2026-11-28",
+            "2026-11-28T16:20:00",
+            "2026-11-28T16:20:00.1xZ",
+        ] {
+            assert_eq!(read_prefix(text), None, "{text}");
+        }
     }
 
     proptest! {

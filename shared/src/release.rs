@@ -13,7 +13,7 @@ pub mod images;
 pub mod outcome;
 pub mod record;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod statement;
 pub mod token;
 pub mod verify;

@@ -156,6 +156,19 @@ impl TaskDefinition {
             .collect()
     }
 
+    /// Gives containers another image, where `other` has one for what is written.
+    pub fn replace_images(&mut self, other: impl Fn(&str) -> Option<String>) {
+        let definitions = self.body.get_mut("containerDefinitions");
+        let containers = definitions.and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(image) = container.get_mut("image")
+                && let Some(new) = image.as_str().and_then(&other)
+            {
+                *image = Value::from(new);
+            }
+        }
+    }
+
     /// Every container's image as it is written, by the container's name.
     pub fn images(&self) -> Vec<(&str, &str)> {
         let definitions = self

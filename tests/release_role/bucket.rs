@@ -51,6 +51,7 @@ fn the_emulator_says_the_same_where_it_enforces_it() {
             let found = passes(&session, &key, request);
             assert_eq!(found, expected, "{who:?}: {}: {key}", one.what);
         }
+        who.give_back(&world);
     }
     lacking.sort_unstable();
     lacking.dedup();

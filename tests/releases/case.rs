@@ -195,12 +195,7 @@ impl World {
 
     /// The public half of the key that signs, as KMS gives it: DER in base64.
     pub(crate) fn signing_key(&self) -> String {
-        let asked = json!({"KeyId": suite::SIGNING_KEY_ALIAS});
-        let tooling = self.rehearsal.tooling();
-        let answer = tooling
-            .json("kms", "TrentService.GetPublicKey", asked)
-            .unwrap();
-        answer["PublicKey"].as_str().unwrap().to_owned()
+        suite::signing_key(&self.rehearsal.tooling()).unwrap()
     }
 
     /// The statement of a release, its signature verified.

@@ -125,7 +125,7 @@ fn a_release_that_is_there_is_kept_as_it_is() {
 #[test]
 fn other_bytes_of_a_release_that_is_there_are_refused() {
     let world = world();
-    let tested = world.tested("other-bytes");
+    let tested = world.tested("released-otherwise");
     succeeded(&world.run(world.release_job(&tested, &json!({}))));
     // What was approved is another thing now: the preview's place in the record is taken by another
     // approval of the same execution.

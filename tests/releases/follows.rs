@@ -1,11 +1,10 @@
 //! After the delivery: the pipeline hears what production made of the release. Production's own
-//! functions are played here: a role of the deployer's name writes what they would.
+//! functions are played here: the deployer's role writes what it would.
 
 use std::collections::BTreeMap;
 
 use rehearsal::codepipeline::JobId;
-use rehearsal::suite;
-use rehearsal::world::administrator;
+use rehearsal::{local, suite};
 use serde_json::{Value, json};
 use shared::release::outcome::{self, Kind};
 
@@ -27,10 +26,12 @@ impl World {
         let key = outcome::key(&release, attempt, result);
         let once = [("if-none-match", "*")];
         let body = outcome.to_string().into_bytes();
-        let deployer = administrator(&self.suite.production, "redbutton-production-deployer");
-        let put = deployer
-            .unwrap()
-            .put_object(suite::RELEASES_BUCKET, &key, &once, body);
+        let production = &self.suite.production;
+        let deployer = local::credentials_of(production, "production-deployer").unwrap();
+        let put =
+            production
+                .acting_as(deployer)
+                .put_object(suite::RELEASES_BUCKET, &key, &once, body);
         put.unwrap();
     }
 
@@ -106,7 +107,7 @@ fn what_production_refuses_or_fails_at_is_the_actions_failure() {
 #[test]
 fn the_newest_attempt_decides() {
     let world = world();
-    let first = world.tested("again");
+    let first = world.tested("followed-again");
     let tested = world.tested_again(&first);
     let job = world.follows(&tested);
     world.says(&tested, 1, Kind::Failed, &json!({}));

@@ -166,7 +166,7 @@ fn calls_but(function: &str, others: &[(&str, &str)]) -> BTreeSet<String> {
 
 /// The calls that can be reached in a function.
 fn calls_of(function: &str) -> BTreeSet<String> {
-    let template = package(Profile::Dev, &|_| {}).unwrap();
+    let template = package(Profile::Dev, None, &|_| {}).unwrap();
     let binary = template.with_file_name(function).join("bootstrap");
     let binary = fs::read(binary).unwrap();
     let all = calls();

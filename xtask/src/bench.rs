@@ -72,7 +72,7 @@ fn measure(options: &Options) -> Result<()> {
     let peers = say::phase("installing the peers", Peers::install)?;
     interrupt::check()?;
     say::phase("building the function for release (minutes)", |progress| {
-        package(Profile::Release, &**progress)
+        package(Profile::Release, None, &**progress)
     })?;
     interrupt::check()?;
 

@@ -19,7 +19,7 @@ pub(crate) struct Options {}
 /// Builds, and says what is there.
 pub(crate) fn run(_: &Options) -> Result<()> {
     let template = say::phase("building the functions for release (minutes)", |progress| {
-        package(Profile::Release, &**progress)
+        package(Profile::Release, None, &**progress)
     })?;
     let folder = template.parent().context("a template lies in a folder")?;
     let mut files: Vec<_> = fs::read_dir(folder)

@@ -87,8 +87,11 @@ def stack_arn(query):
 
 
 def request_context(service, iam_action, body, query):
-    """And the condition keys of change sets: their name, the role and the template's address."""
+    """And the condition keys of change sets: their name, the role and the template's address; and the
+    source of an event."""
     context = _request_context(service, iam_action, body, query)
+    if iam_action == "events:PutEvents":
+        return {**context, "events:source": json.loads(body)["Entries"][0].get("Source", "")}
     if service != "cloudformation":
         return context
     keys = {"ChangeSetName": "ChangeSetName", "RoleARN": "RoleArn", "TemplateURL": "TemplateUrl"}

@@ -19,9 +19,7 @@ pub(super) fn point_to(template: &str, code: &BTreeMap<String, String>) -> Resul
         {
             in_resources = content(first) == "Resources:";
         }
-        let binary = block
-            .iter()
-            .find_map(|line| content(line).strip_prefix("Binary: "));
+        let binary = block.iter().copied().find_map(binary);
         match binary {
             Some(binary) if in_resources => {
                 let name = block.first().map_or("", |line| content(line));
@@ -42,6 +40,25 @@ pub(super) fn point_to(template: &str, code: &BTreeMap<String, String>) -> Resul
     }
     written.push(String::new());
     Ok(written.join("\n"))
+}
+
+/// The binaries of the functions that live in the production account, by their Condition.
+pub(super) fn of_production(template: &str) -> Vec<String> {
+    let lines: Vec<&str> = template.lines().collect();
+    let mut binaries = Vec::new();
+    for block in blocks(&lines) {
+        let here = |line: &&str| content(line) == "Condition: InProduction";
+        let named = block.iter().copied().find_map(binary);
+        if let Some(binary) = named.filter(|_| block.iter().any(here)) {
+            binaries.push(binary.to_owned());
+        }
+    }
+    binaries
+}
+
+/// The binary that a line names.
+fn binary(line: &str) -> Option<&str> {
+    content(line).strip_prefix("Binary: ")
 }
 
 /// Consecutive lines that belong together: a top-level key's line, or a resource with all below it.

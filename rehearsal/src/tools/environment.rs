@@ -49,6 +49,8 @@ pub fn environment(dir: &Path, requirements: &str, progress: &dyn Fn(&str)) -> R
         "--quiet",
         "--disable-pip-version-check",
         "--no-deps",
+        // What is used is compiled when it is used; the most part never is.
+        "--no-compile",
     ]);
     run(pip.arg("-r").arg(&file), progress)
         .context("install the packages: is the Python package index reachable?")?;

@@ -26,21 +26,34 @@ pub fn administrator(account: &Account, name: &str) -> Result<Account> {
     let trust = document(json!({
         "Effect": "Allow", "Principal": { "AWS": root }, "Action": "sts:AssumeRole",
     }));
-    let may = document(json!({ "Effect": "Allow", "Action": "*", "Resource": "*" }));
     let role = ("RoleName", name);
     if account.query("iam", "GetRole", &[role]).is_err() {
         let trusts = [role, ("AssumeRolePolicyDocument", trust.as_str())];
         account.query("iam", "CreateRole", &trusts)?;
     }
-    let policy = [
-        role,
-        ("PolicyName", "all"),
-        ("PolicyDocument", may.as_str()),
-    ];
-    account.query("iam", "PutRolePolicy", &policy)?;
+    give_every_right(account, name)?;
     let arn = format!("arn:aws:iam::{}:role/{name}", account.id());
     let session = account.assume_role(&arn, "administrator", None, None)?;
     Ok(account.acting_as(session))
+}
+
+/// The policy that gives every right.
+const ALL: (&str, &str) = ("PolicyName", "all");
+
+/// Gives a role every right, as far as its own policies go.
+pub fn give_every_right(account: &Account, role: &str) -> Result<()> {
+    let may = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "*", "Resource": "*" }
+    ] });
+    let may = may.to_string();
+    let policy = [("RoleName", role), ALL, ("PolicyDocument", may.as_str())];
+    account.query("iam", "PutRolePolicy", &policy).map(drop)
+}
+
+/// Takes from a role what [`give_every_right`] gave it.
+pub fn take_every_right(account: &Account, role: &str) -> Result<()> {
+    let policy = [("RoleName", role), ALL];
+    account.query("iam", "DeleteRolePolicy", &policy).map(drop)
 }
 
 /// Creates, unless it is there, a role by which ECS gets images, and nothing else; returns its ARN.

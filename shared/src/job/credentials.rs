@@ -16,6 +16,16 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// None: for work that nobody handed credentials to.
+    pub(super) fn none() -> Self {
+        Self {
+            access_key_id: String::new(),
+            secret_access_key: String::new(),
+            session_token: None,
+            expiration_time: None,
+        }
+    }
+
     /// The access key id, for the SDK's credentials.
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id

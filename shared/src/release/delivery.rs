@@ -89,19 +89,19 @@ pub fn plan(
                 format!("{folder}{}/{}", place.artifact, place.path),
             ),
         };
-        if key.ends_with(&format!("/{ENVELOPE}")) {
-            wrongs.push(format!(
-                "artifacts: a file {ENVELOPE} would be taken for the release itself, which production's \
-                 gate waits for; give it another name"
-            ));
-            continue;
-        }
         let plain = path.as_deref().is_none_or(is_plain);
         if !plain || key.len() > LONGEST_KEY {
             wrongs.push(format!(
                 "artifacts: {:?} cannot be part of an object's key: no empty, `.` or `..` parts, no \
                  control characters, at most {LONGEST_KEY} bytes in all",
                 path.unwrap_or_default()
+            ));
+            continue;
+        }
+        if key.ends_with(&format!("/{ENVELOPE}")) {
+            wrongs.push(format!(
+                "artifacts: a file {ENVELOPE} would be taken for the release itself, which production's \
+                 gate waits for; give it another name"
             ));
             continue;
         }

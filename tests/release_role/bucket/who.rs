@@ -1,6 +1,6 @@
 //! Those who try to write in the bucket for releases.
 
-use rehearsal::{Account, suite};
+use rehearsal::{Account, local, suite, world};
 
 use crate::fixture::World;
 use crate::policy::{Caller, Policies};
@@ -16,7 +16,8 @@ pub(super) enum Who {
     Administrator,
     /// One whose name only begins as it should.
     Lookalike,
-    /// One of a name that is production's own, with every right: the names are all that counts.
+    /// Production's own functions, with every right for as long as it is tried: their names are all
+    /// that counts.
     Gate,
     Deployer,
     /// The copier's session.
@@ -43,7 +44,20 @@ impl Who {
         match self {
             Root => world.suite.production.clone(),
             Release => release(world),
+            Gate | Deployer => {
+                let production = &world.suite.production;
+                let function = self.role().trim_start_matches("redbutton-");
+                world::give_every_right(production, self.role()).unwrap();
+                production.acting_as(local::credentials_of(production, function).unwrap())
+            }
             other => administrator(&world.suite.production, other.role()),
+        }
+    }
+
+    /// What a session was given for the trial goes again.
+    pub(super) fn give_back(self, world: &World) {
+        if matches!(self, Gate | Deployer) {
+            world::take_every_right(&world.suite.production, self.role()).unwrap();
         }
     }
 

@@ -141,7 +141,7 @@ fn figures(starts: &[Start], jobs: &[Job], large: &Job) -> Result<Figures> {
 }
 
 fn folder() -> Result<PathBuf> {
-    let template = package(Profile::Release, &|_| {})?;
+    let template = package(Profile::Release, None, &|_| {})?;
     let folder = template.parent().context("a template lies in a folder")?;
     Ok(folder.to_owned())
 }

@@ -72,7 +72,7 @@ impl Stage {
             Tools::install(&**progress)
         })?;
         screen.phase("building the function", |progress| {
-            package(Profile::Dev, &**progress)
+            package(Profile::Dev, None, &**progress)
         })?;
         let options = Options {
             containers: engine.map_or(Containers::Records, Containers::Docker),

@@ -23,7 +23,7 @@ const GLIBC: (u32, u32) = (2, 34);
 
 /// Builds the functions for release and looks at each.
 pub(super) fn check(progress: &Progress) -> Result<Tally> {
-    let template = package(Profile::Release, &**progress)?;
+    let template = package(Profile::Release, None, &**progress)?;
     let folder = template.parent().context("a template lies in a folder")?;
     look(folder, progress)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use rehearsal::deploy::{Stack, deploy};
+use rehearsal::package::Profile;
 use rehearsal::pipeline::zip_of_folder;
 use rehearsal::{Account, Progress, Rehearsal, suite, world as aws};
 
@@ -48,7 +49,8 @@ fn make(rehearsal: &Rehearsal, step: &Step, progress: &Progress) -> Result<()> {
         }
         Thing::Production { parameters } => {
             progress("redbutton's production side");
-            suite::production(rehearsal, &account, &pairs(parameters), progress)
+            let parameters = pairs(parameters);
+            suite::production(rehearsal, Profile::Dev, &account, &parameters, progress)
         }
         Thing::Image {
             repository,

@@ -117,6 +117,13 @@ fn what_cannot_be_delivered_is_refused() {
         );
     }
     keys("Build", &[&long[..long.len() - 1]]).unwrap();
+    for text in ["Build::release.dsse.json", "Build::a/release.dsse.json"] {
+        let wrongs = keys("Build", &[text]).unwrap_err();
+        assert!(
+            wrongs[0].contains("taken for the release itself"),
+            "{wrongs:?}"
+        );
+    }
     let wrongs = keys("Build Config", &["Other", "Build::..", "Nowhere::a"]).unwrap_err();
     assert_eq!(
         wrongs[0],

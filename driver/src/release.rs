@@ -1,0 +1,201 @@
+//! A release in its bucket, and what the ledger says of its targets: read and verified in the same way by
+//! the gate and by the deployer's first step.
+
+use aws::clients::Clients;
+use aws::ecr;
+use aws::error::{CallError, Kind as CallKind};
+use aws::s3::bucket::{Bucket, list};
+use aws::s3::kept;
+use futures_util::future::join_all;
+use shared::ledger::{self, Entry};
+use shared::names::Digest;
+use shared::production::gate::{self, Found, Policy};
+use shared::release::outcome::{self, Kind};
+use shared::release::statement::{Destination, Statement};
+use shared::release::{self, ENVELOPE, verify};
+use shared::rollout_file::RolloutFile;
+use shared::rollout_file::images::Image;
+
+use crate::passing;
+
+/// What looking at a release came to.
+pub enum Looked {
+    /// There is no such object, or no such version of it (any more).
+    Gone,
+    /// It may not be deployed.
+    Refused {
+        /// Hexadecimal sha256 of the envelope.
+        sha256: String,
+        /// Every reason.
+        reasons: Vec<String>,
+    },
+    /// Nothing speaks against it.
+    Good(Box<Good>),
+}
+
+/// A release that may be deployed.
+pub struct Good {
+    /// What it says.
+    pub statement: Statement,
+    /// What production is to do.
+    pub file: RolloutFile,
+    /// The version of the envelope's object.
+    pub version: String,
+    /// Hexadecimal sha256 of the envelope.
+    pub sha256: String,
+    /// When it arrived, seconds since the epoch.
+    pub arrived: u64,
+}
+
+impl Good {
+    /// The targets, as the ledger calls them, in the file's order.
+    pub fn targets(&self) -> Vec<String> {
+        self.file.targets.iter().map(ledger::target_id).collect()
+    }
+}
+
+/// Reads an envelope and everything that it names, by version, and verifies all of it. `asked`: a person
+/// asks for a release again, and the age of its approvals does not matter.
+pub async fn look(
+    releases: Bucket<'_>,
+    region: &str,
+    policy: &Policy,
+    name: &str,
+    version: Option<&str>,
+    asked: bool,
+) -> Result<Looked, CallError> {
+    let folder = release::folder(name);
+    let key = format!("{folder}{ENVELOPE}");
+    let Some(envelope) = kept::get(releases, &key, version).await? else {
+        return Ok(Looked::Gone);
+    };
+    let here = Destination {
+        account: releases.owner.to_owned(),
+        region: region.to_owned(),
+        bucket: releases.name.to_owned(),
+    };
+    let sha256 = ledger::hash(&envelope.bytes);
+    let arrived = (!asked).then_some(envelope.written);
+    let opened = match gate::open(&envelope.bytes, policy, &here, &folder, arrived) {
+        Ok(opened) => opened,
+        Err(why) => {
+            let reasons = vec![why];
+            return Ok(Looked::Refused { sha256, reasons });
+        }
+    };
+    let statement = opened.verified.statement;
+    let mut reasons = opened.wrongs;
+    for artifact in &statement.predicate.artifacts {
+        // One that lies elsewhere is among the reasons already, and nobody's to read here.
+        if !artifact.key.starts_with(&folder) {
+            continue;
+        }
+        let found = match kept::hashed(releases, &artifact.key, &artifact.version).await? {
+            Some((size, sha256)) => Found::Bytes(size, sha256),
+            None => Found::Missing,
+        };
+        reasons.extend(gate::artifact(artifact, &found));
+    }
+    match opened.file {
+        Some(file) if reasons.is_empty() => Ok(Looked::Good(Box::new(Good {
+            statement,
+            file,
+            version: envelope.version,
+            sha256,
+            arrived: envelope.written,
+        }))),
+        _ => Ok(Looked::Refused { sha256, reasons }),
+    }
+}
+
+/// The last entry of a target's ledger, with its hash; none where there is no entry yet.
+pub async fn head(
+    releases: Bucket<'_>,
+    target: &str,
+) -> Result<Option<(Entry, String)>, CallError> {
+    let entries = list(releases, &ledger::folder(target)).await?;
+    let numbers = entries.iter().filter_map(|entry| {
+        let (found, number) = ledger::read_key(&entry.key)?;
+        (found == target).then_some(number)
+    });
+    match numbers.max() {
+        None => Ok(None),
+        Some(number) => entry(releases, target, number).await,
+    }
+}
+
+/// An entry of a target's ledger, with its hash.
+pub async fn entry(
+    releases: Bucket<'_>,
+    target: &str,
+    number: u64,
+) -> Result<Option<(Entry, String)>, CallError> {
+    let key = ledger::key(target, number);
+    let Some(bytes) = kept::get(releases, &key, None).await? else {
+        return Ok(None);
+    };
+    let entry = Entry::parse(&bytes.bytes, target, number);
+    let entry = entry.map_err(|why| {
+        let place = format!("s3://{}/{key} {why}", releases.name);
+        CallError::unusable("s3:GetObject", place)
+    })?;
+    Ok(Some((entry, ledger::hash(&bytes.bytes))))
+}
+
+/// The last entries of several ledgers, in their order.
+pub async fn heads(
+    releases: Bucket<'_>,
+    targets: &[String],
+) -> Result<Vec<Option<(Entry, String)>>, CallError> {
+    let each = targets.iter().map(|target| head(releases, target));
+    join_all(each).await.into_iter().collect()
+}
+
+/// The newest attempt at a release, and what came of it; none when nobody has taken it up.
+pub async fn newest(releases: Bucket<'_>, name: &str) -> Result<Option<(u32, Kind)>, CallError> {
+    let listed = list(releases, &outcome::folder(name)).await?;
+    let keys = listed.iter().map(|one| one.key.as_str());
+    let newest = outcome::newest(name, keys);
+    Ok(newest.map(|(attempt, result, _)| (attempt, result)))
+}
+
+/// A release whose envelope was read, and is signed; nothing else of it is looked at.
+pub fn opened(envelope: &kept::Kept, policy: &Policy) -> Result<Good, String> {
+    let verified = verify::open(&envelope.bytes, &policy.keys)?;
+    let file = gate::rollout(&verified.statement).map_err(|wrongs| wrongs.join("; "))?;
+    Ok(Good {
+        file,
+        version: envelope.version.clone(),
+        sha256: ledger::hash(&envelope.bytes),
+        arrived: envelope.written,
+        statement: verified.statement,
+    })
+}
+
+/// Images of a release that are not where production is to pull them from. A registry that cannot be
+/// asked is a reason, too: nobody knows.
+pub async fn images_missing(clients: &Clients, good: &Good) -> Result<Vec<String>, CallError> {
+    let mut reasons = Vec::new();
+    for released in &good.statement.predicate.images {
+        let (Some(image), Some(digest)) = (
+            Image::parse(&released.image),
+            Digest::parse(&released.digest),
+        ) else {
+            continue;
+        };
+        let image = good.file.mapped(&image).pinned(digest.clone());
+        let Some(repository) = image.ecr() else {
+            continue;
+        };
+        match ecr::has_image(&clients.own_ecr(&repository), &repository, &digest).await {
+            Ok(true) => {}
+            Ok(false) => reasons.push(format!("image {image} is not there")),
+            Err(error) if error.kind == CallKind::Missing => {
+                reasons.push(format!("image {image} is not there: {}", error.message));
+            }
+            Err(error) if passing(&error) => return Err(error),
+            Err(error) => reasons.push(format!("image {image} could not be looked at: {error}")),
+        }
+    }
+    Ok(reasons)
+}
