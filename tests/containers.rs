@@ -44,8 +44,8 @@ fn start(engine: &Engine) -> World {
     };
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
     let progress: rehearsal::Progress = Arc::new(|_: &str| {});
-    let suite =
-        suite::install(&rehearsal, Profile::Dev, "1", &progress).expect("the suite deploys");
+    let suite = suite::install(&rehearsal, Profile::Dev, "1", "ignore", &progress)
+        .expect("the suite deploys");
     let docker = rehearsal.docker().expect("started with an engine");
     let images = ["v1", "v2"].map(|version| {
         let image = docker.run().build_web(version).expect("the image builds");

@@ -4,6 +4,7 @@
 
 mod arrives;
 mod case;
+mod faults;
 mod order;
 mod refused;
 mod undone;

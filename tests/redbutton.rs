@@ -113,7 +113,7 @@ fn a_person_sees_what_is_asked_decides_and_opens_the_preview() {
             production,
             "Release Lambda redbutton-artifact-copier",
             "Release Succeeded",
-            "delivered; what production makes of it is not waited for",
+            "stack orders (ap-southeast-2, account 222222222222) is updated",
             "ReleaseUri = s3://releases-222222222222-ap-southeast-2/releases/orders/",
             "Succeeded: execution",
         ],

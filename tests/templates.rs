@@ -126,8 +126,14 @@ fn trusts_a_name(template: &Value, role: &str, external_id: &str, function: &str
 #[test]
 fn events_are_delivered_as_jobs_need_it() {
     let functions = of_type(&SUITE, "AWS::Lambda::Function");
-    let configs = of_type(&SUITE, "AWS::Lambda::EventInvokeConfig");
-    assert_eq!((functions.len(), configs.len()), (3, 3));
+    let mut configs = of_type(&SUITE, "AWS::Lambda::EventInvokeConfig");
+    // What arrives in production has no secret in it, and goes into a queue when all else fails.
+    let gate = configs
+        .iter()
+        .position(|(name, _)| name.starts_with("ProductionGate"));
+    assert!(gate.is_some());
+    configs.retain(|name, _| !name.starts_with("ProductionGate"));
+    assert_eq!((functions.len(), configs.len()), (5, 3));
     for config in configs.values() {
         assert_eq!(config["MaximumRetryAttempts"], 2);
         assert_eq!(config["MaximumEventAgeInSeconds"], 600);

@@ -44,6 +44,8 @@ pub struct Execution {
     pub status: String,
     /// When it ended, seconds since the epoch; none while it runs.
     pub ended: Option<u64>,
+    /// What it said at its end: of a failure the cause, of a success its output.
+    pub said: String,
 }
 
 /// Where an execution stands; none when nobody knows it (any more). Eventually consistent (3.9.4).
@@ -61,6 +63,11 @@ pub async fn execution(client: &Client, arn: &str) -> Result<Option<Execution>, 
             Ok(Some(Execution {
                 status: answer.status().as_str().to_owned(),
                 ended: stopped,
+                said: answer
+                    .cause()
+                    .or(answer.output())
+                    .unwrap_or_default()
+                    .to_owned(),
             }))
         }
         Err(error) if error.kind == Kind::Missing || error.code == "ExecutionDoesNotExist" => {

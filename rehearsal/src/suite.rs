@@ -74,11 +74,13 @@ pub struct Suite {
 }
 
 /// Builds the functions, deploys the templates side by side, and makes an artifact store.
-/// `look_every` is the pause between two looks in seconds.
+/// `look_every` is the pause between two looks in seconds; `arrivals` is what production does about a
+/// release that arrives, `deploy` or `ignore`.
 pub fn install(
     rehearsal: &Rehearsal,
     profile: Profile,
     look_every: &str,
+    arrivals: &str,
     progress: &Progress,
 ) -> Result<Suite> {
     progress("building the functions");
@@ -137,9 +139,7 @@ pub fn install(
         ("PreviewExternalId", PREVIEW_EXTERNAL_ID.to_owned()),
         ("ReleaseExternalId", RELEASE_EXTERNAL_ID.to_owned()),
         ("ReleasesBucketName", RELEASES_BUCKET.to_owned()),
-        ("ReleasePublicKeys", signing_key(&tooling)?),
-        // Tests have the gate look, and turn arrivals on where they want them.
-        ("Arrivals", "ignore".to_owned()),
+        ("Arrivals", arrivals.to_owned()),
         ("StepEverySeconds", look_every.to_owned()),
     ]);
     let parameters: Vec<(&str, &str)> = parameters
@@ -285,10 +285,15 @@ pub fn production(
 ) -> Result<()> {
     let template = package(profile, Some(Side::Production), &**progress)?;
     let tooling = rehearsal.tooling();
+    // Without the tooling side there is no key yet, and nothing that it could sign.
+    let key = signing_key(&tooling).unwrap_or_default();
     let mut all = vec![
         ("Side", "production"),
         ("ToolingAccountId", tooling.id()),
+        ("ReleasePublicKeys", key.as_str()),
         ("CaBundleFile", ca_bundle()?),
+        // Nothing here takes as long as it does on AWS.
+        ("StepEverySeconds", "1"),
     ];
     all.retain(|(name, _)| parameters.iter().all(|(given, _)| given != name));
     all.extend(parameters);

@@ -6,6 +6,7 @@
 //! announcement; a chain that was written anew does not lead to it.
 
 pub mod lock;
+pub mod turn;
 
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};

@@ -81,6 +81,19 @@ impl World {
 
     /// As an event of EventBridge tells that a release arrived.
     pub(super) fn arrives(&self, tested: &Tested) -> Value {
+        self.gate(&self.arrival(tested))
+    }
+
+    /// As [`World::arrives`], by an invocation that may fail; whether it did not.
+    pub(super) fn tries(&self, tested: &Tested) -> bool {
+        let answer = self
+            .suite
+            .production
+            .invoke(suite::GATE, &self.arrival(tested));
+        answer.is_ok_and(|answer| !answer.failed)
+    }
+
+    fn arrival(&self, tested: &Tested) -> Value {
         let key = tested.key("release.dsse.json");
         let head = self
             .suite
@@ -90,11 +103,11 @@ impl World {
             .to_str()
             .unwrap()
             .to_owned();
-        self.gate(&json!({
+        json!({
             "source": "aws.s3", "detail-type": "Object Created",
             "detail": {"bucket": {"name": suite::RELEASES_BUCKET},
                        "object": {"key": key, "version-id": version, "sequencer": "0A"}},
-        }))
+        })
     }
 
     /// What is known of a release, once this holds of it.

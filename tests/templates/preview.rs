@@ -53,9 +53,18 @@ fn what_is_looked_at_is_listed_and_change_sets_have_the_previews_name() {
 fn each_side_has_its_own() {
     let resources = SUITE["Resources"].as_object().unwrap();
     let production = [
+        "AnnouncementTopic",
+        "DeploymentEnded",
         "PreviewRole",
+        "ProductionDashboard",
+        "ProductionDeploy",
+        "ProductionGate",
         "ProductionState",
+        "ReleaseArrived",
+        "ReleaseRefused",
         "ReleaseRole",
+        "ReleaseSweep",
+        "ReleaseTold",
         "ReleasesBucket",
         "ReleasesKey",
     ];

@@ -129,11 +129,52 @@ fn every_action_of_the_copier_is_needed_and_every_call_is_granted() {
     assert_eq!(granted(&SUITE, "ReleaseRole"), there, "ReleaseRole");
 }
 
+/// What S3 and Lambda ask for in the name of production's functions.
+const PRODUCTIONS: [(&str, &str); 3] = [
+    RELEASES[0],
+    RELEASES[1],
+    (
+        "s3:GetObjectVersion",
+        "GetObject and HeadObject of a version ask for it",
+    ),
+];
+
+// rules: 3.4.3
+#[test]
+fn every_action_of_the_gate_is_needed_and_every_call_is_granted() {
+    let queue = [(
+        "sqs:SendMessage",
+        "Lambda sends what failed for good in its name",
+    )];
+    let needed = with(
+        &calls_of("production-gate"),
+        &[&LAMBDAS, &PRODUCTIONS, &queue],
+    );
+    assert_eq!(granted(&SUITE, "ProductionGateRole"), needed);
+}
+
+// rules: 3.9.3
+#[test]
+fn every_action_of_the_deployer_is_needed_and_every_call_is_granted() {
+    let needed = with(
+        &calls_of("production-deployer"),
+        &[&LAMBDAS, &ROLLOUTS, &PRODUCTIONS],
+    );
+    let needed: BTreeSet<String> = needed
+        .into_iter()
+        // Linked, and for targets of other accounts and pipelines only, which no release has.
+        .filter(|action| !action.starts_with("codepipeline:") && action != "sts:AssumeRole")
+        .collect();
+    assert_eq!(granted(&SUITE, "ProductionDeployerRole"), needed);
+}
+
 /// A call that no function makes any more would be tested, and kept, for nobody.
 #[test]
 fn every_call_is_made_by_a_function() {
     let functions = [
         "artifact-copier",
+        "production-deployer",
+        "production-gate",
         "production-preview",
         "task-definition-updater",
     ];

@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         })
     })?;
     let suite = say::phase("[2/4] building and deploying the suite", |progress| {
-        suite::install(&rehearsal, Profile::Dev, "1", progress)
+        suite::install(&rehearsal, Profile::Dev, "1", "ignore", progress)
     })?;
     say::phase(
         "[3/4] making the services, images and artifacts that events/ names",

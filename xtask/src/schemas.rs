@@ -8,6 +8,10 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use rehearsal::workspace;
 use serde_json::Value;
+use shared::ledger::entry_schema;
+use shared::production::announcement::announcement_schema;
+use shared::production::freeze::freeze_schema;
+use shared::production::wish::wish_schema;
 use shared::release::outcome::outcome_schema;
 use shared::release::statement::statement_schema;
 use shared::rollout_file::written::{
@@ -91,6 +95,26 @@ fn stale() -> Result<Vec<File>> {
             "schemas/release-outcome.json",
             "redbutton: what production says of a release",
             &outcome_schema(),
+        ),
+        schema(
+            "schemas/ledger-entry.json",
+            "redbutton: an entry of the ledger",
+            &entry_schema(),
+        ),
+        schema(
+            "schemas/announcement.json",
+            "redbutton: detail of an event Redbutton Release",
+            &announcement_schema(),
+        ),
+        schema(
+            "schemas/deployment-input.json",
+            "redbutton: the input of an execution of redbutton-production",
+            &wish_schema(),
+        ),
+        schema(
+            "schemas/freeze.json",
+            "redbutton: freeze.json in production's bucket of state",
+            &freeze_schema(),
         ),
     ];
     // The README is the last to be written.

@@ -217,10 +217,10 @@ fn unit_tests(progress: &Progress) -> Result<Tally> {
 }
 
 fn suite(progress: &Progress) -> Result<Tally> {
-    // What a test that passed has printed says which cases it left out. Four tests at a time: there
-    // are three emulators of records and one of containers, and most of the time all of them wait.
+    // What a test that passed has printed says which cases it left out. Six tests at a time: there are
+    // four emulators of records and one of containers, and half of the time all of them wait.
     let tally = tests(
-        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=4"),
+        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=6"),
         progress,
     )?;
     let log = workspace::target().join("suite.log");

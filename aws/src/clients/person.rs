@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use super::{ATTEMPT_S3, https, s3, timeouts};
 use crate::error::CallError;
 use crate::s3::object;
+use crate::sts;
 
 /// Where S3 is asked first by somebody who has no region: it knows where every bucket is.
 const ANYWHERE: Region = Region::from_static("us-east-1");
@@ -48,6 +49,30 @@ impl Person {
             answer = self.get(region, bucket, key, owner).await;
         }
         object::content(answer).await
+    }
+
+    /// The account and the region that this person is in.
+    pub async fn whereabouts(&self) -> Result<(String, String), CallError> {
+        let client = aws_sdk_sts::Client::new(&self.config);
+        let arn = sts::whoami(&client).await?;
+        let account = arn.split(':').nth(4).unwrap_or_default().to_owned();
+        let region = self.config.region().map(Region::as_ref).unwrap_or_default();
+        Ok((account, region.to_owned()))
+    }
+
+    /// S3 in the person's region.
+    pub fn s3(&self) -> aws_sdk_s3::Client {
+        aws_sdk_s3::Client::from_conf(s3(&self.config).build())
+    }
+
+    /// Step Functions in the person's region.
+    pub fn states(&self) -> aws_sdk_sfn::Client {
+        aws_sdk_sfn::Client::new(&self.config)
+    }
+
+    /// ECS in the person's region.
+    pub fn ecs(&self) -> aws_sdk_ecs::Client {
+        aws_sdk_ecs::Client::new(&self.config)
     }
 
     async fn get(

@@ -64,7 +64,7 @@ impl Stage {
     pub(super) fn with_suite(&mut self, options: &Options, world: &World) -> Result<()> {
         let missing = self.missing()?;
         if missing.is_empty() {
-            return Ok(());
+            return self.with_production(options, world);
         }
         let what = "Building and deploying redbutton's own functions";
         let given = world.suite.iter().map(|(name, value)| (&**name, &**value));
@@ -74,6 +74,17 @@ impl Stage {
         }
         phase(options, what, |progress| {
             suite::functions(&self.rehearsal, Profile::Dev, &parameters, progress)
+        })?;
+        self.with_production(options, world)
+    }
+
+    fn with_production(&self, options: &Options, world: &World) -> Result<()> {
+        if !world.has_production() {
+            return Ok(());
+        }
+        let what = "Building and deploying redbutton's production side";
+        phase(options, what, |progress| {
+            world::production(&self.rehearsal, world, progress)
         })
     }
 

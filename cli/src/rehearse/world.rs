@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-pub(super) use build::build;
+pub(super) use build::{build, production};
 
 /// What a step can be.
 const KINDS: &str = "stack, production, image, object";
@@ -23,6 +23,14 @@ pub(super) struct World {
     pub(super) suite: BTreeMap<String, String>,
     /// What is made, one after the other.
     pub(super) steps: Vec<Step>,
+}
+
+impl World {
+    /// Whether redbutton's production side is in it.
+    pub(super) fn has_production(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| matches!(step.what, Thing::Production { .. }))
+    }
 }
 
 /// Something that is there before.

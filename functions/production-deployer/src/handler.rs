@@ -8,6 +8,7 @@ use aws::job::now;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
 use shared::error::Failure;
+use shared::job::answer::cut;
 use shared::production::record::{self, Phase, pace};
 use shared::production::wish::{Wanted, Wish};
 use shared::release::outcome::Kind;
@@ -18,6 +19,9 @@ use crate::place::{Deployer, Held};
 /// An invocation takes up no other phase after this long: each can take its time, and the function's
 /// timeout is five minutes.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is shown as an execution's cause; Step Functions takes 32,768 characters, and nobody reads them.
+const LONGEST_CAUSE: usize = 4_000;
 
 /// What a phase came to.
 pub enum Next {
@@ -223,7 +227,14 @@ fn waits(deployer: &Deployer, asked: &Asked, text: &str) -> Value {
 
 fn over(held: &Held) -> Value {
     match &held.record.end {
-        Some(end) => over_with(end.result, &end.summary),
+        Some(end) => {
+            let mut text = end.summary.clone();
+            for reason in &end.reasons {
+                text.push_str("\n- ");
+                text.push_str(reason);
+            }
+            over_with(end.result, &cut(&text, LONGEST_CAUSE))
+        }
         None => over_with(Kind::Failed, "it is taken up by a clean-up"),
     }
 }

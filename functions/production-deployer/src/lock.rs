@@ -7,8 +7,8 @@ use aws::s3::bucket::list;
 use aws::s3::kept;
 use driver::release;
 use shared::ledger::lock::{self, Found, Lock};
+use shared::ledger::turn::{Waiting, gives_way};
 use shared::production::freeze::{self, Freeze, Meanwhile};
-use shared::production::gate::older;
 use shared::production::record::{Phase, Record};
 use shared::release::outcome::Kind;
 
@@ -24,11 +24,8 @@ pub async fn wait(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> {
         return Ok(Next::Go);
     }
     queue(deployer, &held.record).await?;
-    if let Some(reasons) = too_late(deployer, &held.record).await? {
+    if let Some(reasons) = outdone(deployer, &held.record).await? {
         return Ok(superseded(held, reasons));
-    }
-    if let Some(reason) = newer_waits(deployer, &held.record).await? {
-        return Ok(superseded(held, vec![reason]));
     }
     if let Some(kept) = kept::get(deployer.state(), freeze::KEY, None).await?
         && let Some(freeze) = Freeze::parse(&kept.bytes, now())
@@ -48,7 +45,7 @@ pub async fn wait(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> {
         return Ok(Next::Wait(text));
     }
     // Whoever had the locks until now may have deployed what is newer.
-    if let Some(reasons) = too_late(deployer, &held.record).await? {
+    if let Some(reasons) = outdone(deployer, &held.record).await? {
         return Ok(superseded(held, reasons));
     }
     leave_queue(deployer, &held.record).await?;
@@ -80,47 +77,26 @@ async fn leave_queue(deployer: &Deployer, record: &Record) -> Result<(), CallErr
     Ok(())
 }
 
-/// What is newer and was deployed already.
-async fn too_late(deployer: &Deployer, record: &Record) -> Result<Option<Vec<String>>, CallError> {
+/// What is newer, and was deployed already or waits, too.
+async fn outdone(deployer: &Deployer, record: &Record) -> Result<Option<Vec<String>>, CallError> {
     let heads = release::heads(deployer.releases(), &record.targets).await?;
     let heads: Vec<_> = heads
         .into_iter()
         .flatten()
         .map(|(entry, _)| entry)
         .collect();
-    let reasons = older(&record.order, &heads);
-    Ok((!reasons.is_empty()).then_some(reasons))
-}
-
-/// What is newer and waits for a target, too.
-async fn newer_waits(deployer: &Deployer, record: &Record) -> Result<Option<String>, CallError> {
+    let mut queues = Vec::new();
     for target in &record.targets {
+        let mut queue = Vec::new();
         for one in list(deployer.state(), &lock::queue(target)).await? {
-            let Some((at, owner)) = lock::waiting(target, &one.key) else {
-                continue;
-            };
-            if owner == record.id || at < record.order.at {
-                continue;
-            }
-            let Some(other) = kept::get(deployer.state(), &one.key, None).await? else {
-                continue;
-            };
-            let other = String::from_utf8_lossy(&other.bytes).into_owned();
-            // Two of one second go by their names, and two of one name by their records.
-            let theirs = (at, other.as_str(), owner);
-            let ours = (
-                record.order.at,
-                record.order.release.as_str(),
-                record.id.as_str(),
-            );
-            if theirs > ours {
-                return Ok(Some(format!(
-                    "release {other} waits for {target}, and is newer"
-                )));
-            }
+            // Whoever left it between two calls waits no more.
+            let kept = kept::get(deployer.state(), &one.key, None).await?;
+            queue.extend(kept.and_then(|kept| Waiting::read(target, &one.key, &kept.bytes)));
         }
+        queues.push((target.clone(), queue));
     }
-    Ok(None)
+    let ours = Waiting::new(&record.order, &record.id);
+    Ok(gives_way(&ours, &heads, &queues))
 }
 
 /// Takes the locks of all targets; what there is to wait for, if one is taken.

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use aws::job::{Round, now};
 use driver::artifacts::{Artifacts, Released};
+use driver::check::{Checking, check};
 use driver::prepare::{self, Readiness};
 use driver::release::{self, Good};
 use driver::request::Request;
-use driver::{Purpose, Work, advance, live, publish, sight};
+use driver::{Purpose, Work, advance, live, preflight, publish, sight};
 use shared::error::Failure;
 use shared::job::answer::Outcome;
 use shared::job::{Artifact, Job, JobId, token};
 use shared::ledger::{self, Came, Entry, NOTHING};
+use shared::names::RoleArn;
+use shared::preview::Finding;
 use shared::preview::fingerprint::{Live, fingerprint};
 use shared::production::record::{End, OfTarget, Phase};
 use shared::release::outcome::Kind;
@@ -23,6 +26,9 @@ use crate::begin::statement;
 use crate::handler::{Next, Stop, unavailable};
 use crate::lock;
 use crate::place::{Deployer, Held};
+
+/// The role of this function, as template.yaml names it.
+const ROLE: &str = "redbutton-production-deployer";
 
 /// How long a step looks before it hands over.
 const LOOKS: Duration = Duration::from_secs(60);
@@ -102,6 +108,15 @@ pub async fn prepare(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop>
             Err(stop) => return Err(stop),
         }
     }
+    if held.record.abandoned.is_none()
+        && let Some(reasons) = around(&work, &state, &mut artifacts).await
+    {
+        let summary =
+            "what it needs is not there, or not to be used; nothing was changed".to_owned();
+        held.record
+            .ends_untouched(Kind::Refused, now(), summary, reasons);
+        return Ok(Next::Go);
+    }
     match prepare::prepare(&work, &mut state, &mut artifacts).await {
         Ok(Readiness::Ready(_)) => {
             held.record.from = state
@@ -123,6 +138,34 @@ pub async fn prepare(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop>
         }
         Err(failure) => Ok(refused(held, &failure)),
     }
+}
+
+/// What speaks against it around its targets: roles, secrets, log groups, images, and who may use them. As
+/// the preview looked at it; what cannot be proven speaks against nothing. What stops the looking stops
+/// preparing, too, which says why.
+async fn around(
+    work: &Work<'_>,
+    state: &State,
+    artifacts: &mut Artifacts<'_>,
+) -> Option<Vec<String>> {
+    let Ok(Checking::Checked(checked)) = check(work, state, artifacts).await else {
+        return None;
+    };
+    let own = |end: &driver::End<'_>| {
+        let partition = end.target.region.partition();
+        let account = &end.account;
+        RoleArn::parse(&format!("arn:{partition}:iam::{account}:role/{ROLE}"))
+    };
+    let deployers: Vec<Option<RoleArn>> = work.ends.iter().map(own).collect();
+    let found = preflight::preflight(work, &checked, &deployers).await;
+    let names = work.ends.iter().map(|end| end.target.name.as_str());
+    let names: Vec<&str> = names.collect();
+    let refused = found.into_iter().filter_map(|(n, finding)| match finding {
+        Finding::Refused(text) => Some(format!("{}: {text}", names.get(n)?)),
+        Finding::NotProvable(_) => None,
+    });
+    let reasons: Vec<String> = refused.collect();
+    (!reasons.is_empty()).then_some(reasons)
 }
 
 /// Nothing was changed, and this is why.

@@ -138,7 +138,7 @@ fn unproven(statement: &Statement) -> Vec<String> {
 }
 
 /// Whether a proof has an image of this digest, by what ECS reported or by what was registered.
-fn shows(proof: &Value, digest: &str) -> bool {
+pub(super) fn shows(proof: &Value, digest: &str) -> bool {
     match proof {
         Value::Object(fields) => {
             let text = |key: &str| fields.get(key).and_then(Value::as_str);

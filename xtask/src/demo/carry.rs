@@ -115,6 +115,7 @@ impl Teller<'_> {
             let value = released.variables.get(name).map(String::as_str);
             value.with_context(|| format!("the action has no variable {name}"))
         };
+        self.screen.fact("production", variable("Summary")?);
         self.screen.fact("release", variable("ReleaseUri")?);
         self.screen.fact("digest", variable("ReleaseDigest")?);
         self.whole(variable("ReleaseUri")?, test.digest(tag)?)

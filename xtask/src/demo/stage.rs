@@ -86,7 +86,13 @@ impl Stage {
             Ok(rehearsal)
         })?;
         let suite = screen.phase("deploying with SAM", |progress| {
-            suite::install(&rehearsal, Profile::Dev, "1", &milestones(progress))
+            suite::install(
+                &rehearsal,
+                Profile::Dev,
+                "1",
+                "deploy",
+                &milestones(progress),
+            )
         })?;
         let images = screen.phase("making the images of examples/web", |progress| {
             images(&rehearsal, progress)

@@ -134,10 +134,12 @@ fn tell_of_the_release(teller: &mut Teller<'_>) -> Result<()> {
     let intro = "A whole pipeline, that of examples/pipeline: build, approval, rollout to test in \
                  333333333333, preview of production, approval, and the release. It goes from \
                  us-east-1, account 111111111111, to ap-southeast-2, account 222222222222, by a role \
-                 that may add releases there and do nothing else.";
+                 that may add releases there and do nothing else. There it passes the gate, and is \
+                 deployed; only then the pipeline is green.";
     teller.step("a release for production", intro, |teller| {
         teller.carried(test, production, "v2")?;
-        Ok("there, whole, signed, with who approved".to_owned())
+        teller.serves(production, "v2")?;
+        Ok("arrived, verified, deployed; v2 serves in production".to_owned())
     })?;
 
     let intro = "Now an administrator of the production account tries to delete what arrived, and to \

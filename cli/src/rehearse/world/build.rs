@@ -21,8 +21,19 @@ pub(in crate::rehearse) fn build(
     world: &World,
     progress: &Progress,
 ) -> Result<()> {
-    for step in &world.steps {
+    let of_production = |step: &&Step| matches!(step.what, Thing::Production { .. });
+    for step in world.steps.iter().filter(|step| !of_production(step)) {
         make(rehearsal, step, progress)?;
+    }
+    Ok(())
+}
+
+/// Deploys redbutton's production side, once the tooling side is there, whose key it is to know.
+pub(crate) fn production(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
+    for step in &world.steps {
+        if matches!(step.what, Thing::Production { .. }) {
+            make(rehearsal, step, progress)?;
+        }
     }
     Ok(())
 }

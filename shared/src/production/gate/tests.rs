@@ -104,6 +104,7 @@ fn a_rollout_file_that_cannot_be_read_is_a_reason() {
     );
 }
 
+// rules: 3.2.17
 #[test]
 fn what_an_approval_has_to_be() {
     let other = |of: &mut Predicate, by: &str, at: u64| {

@@ -40,7 +40,7 @@ impl Stage {
             ..Options::default()
         })?;
         // As often as it looks by default.
-        let suite = suite::install(&rehearsal, Profile::Release, "5", progress)?;
+        let suite = suite::install(&rehearsal, Profile::Release, "5", "ignore", progress)?;
         images(&rehearsal, &suite)?;
         Ok(Self { suite, rehearsal })
     }
