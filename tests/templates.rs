@@ -195,6 +195,76 @@ fn every_parameter_and_output_says_what_it_is() {
     }
 }
 
+/// CONTRACTS 3.9.1, 3.9.2 and 3.9.5: the longest execution, at the pace of its steps, stays within what Step
+/// Functions keeps; nothing travels from step to step; every failure of a step is caught and cleaned up
+/// after, and what no Catch sees an event tells.
+// rules: 3.9.1 3.9.2 3.9.5
+#[test]
+fn the_longest_deployment_stays_within_the_limits_of_step_functions() {
+    let machine = &SUITE["Resources"]["ProductionStateMachine"]["Properties"];
+    let definition = machine
+        .get("DefinitionString")
+        .unwrap_or(&machine["Definition"]);
+    let text = definition.to_string();
+    let definition: Value = match definition {
+        Value::Object(_) if definition.get("States").is_some() => definition.clone(),
+        // The translator writes it as text, in pieces.
+        _ => {
+            let pieces = find_strings(definition);
+            serde_json::from_str(&pieces.concat()).unwrap_or_else(|error| panic!("{error}: {text}"))
+        }
+    };
+    let states = &definition["States"];
+    assert_eq!(definition["TimeoutSeconds"], 36 * 3600);
+    // A task is entered, scheduled, started, succeeds and is exited; the others are entered and exited.
+    let events = |state: &str| match states[state]["Type"].as_str() {
+        Some("Task") => 5,
+        Some("Choice" | "Wait") => 2,
+        other => panic!("{state} is {other:?}"),
+    };
+    let round: u64 = ["Step", "Next", "Wait"].into_iter().map(events).sum();
+    let (mut elapsed, mut rounds) = (0, 0);
+    while elapsed < 36 * 3600 {
+        elapsed += shared::production::record::pace(elapsed);
+        rounds += 1;
+    }
+    // And a hundred more for what is tried again, and for the clean-up.
+    let worst = rounds * round + 100;
+    assert!(worst < 25_000, "{worst}");
+    // What a step is given is its execution's own, and what it answers is small: 262,144 bytes are far.
+    for step in ["Step", "CleanUp"] {
+        let payload = &states[step]["Parameters"]["Payload"];
+        for (key, value) in payload.as_object().unwrap() {
+            let context = value
+                .as_str()
+                .is_none_or(|path| path.starts_with("$$.Execution."));
+            assert!(context, "{step}: {key} {value}");
+        }
+        assert_eq!(
+            states[step]["Retry"][0]["ErrorEquals"],
+            json!(["States.ALL"])
+        );
+    }
+    assert_eq!(states["Step"]["Catch"][0]["Next"], "CleanUp");
+    let ended = &SUITE["Resources"]["DeploymentEnded"]["Properties"]["EventPattern"]["detail"];
+    assert_eq!(ended["status"], json!(["FAILED", "TIMED_OUT", "ABORTED"]));
+    // A release's execution is named by its id and its attempt, within 80 letters, digits and hyphens.
+    assert!("r-6a44e44d-2d5d-4434-bc07-25d9fda946d2-4294967295".len() <= 80);
+}
+
+/// All texts in a value, in their order; what is no text stands for itself.
+fn find_strings(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(find_strings).collect(),
+        Value::Object(fields) => {
+            let join = fields.get("Fn::Join").and_then(|join| join.get(1));
+            join.map_or_else(Vec::new, find_strings)
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// What checkov is told to leave out says why, at the resource.
 #[test]
 fn every_exception_has_its_reason() {

@@ -55,6 +55,8 @@ pub const PREVIEW: &str = "redbutton-production-preview";
 pub const GATE: &str = "redbutton-production-gate";
 /// The deployer's name.
 pub const DEPLOYER: &str = "redbutton-production-deployer";
+/// The role by which ECS gets images in the production account, once a service there names it.
+pub const EXECUTION_ROLE: &str = "arn:aws:iam::222222222222:role/web-execution";
 /// The state machine that deploys in the production account.
 pub const STATE_MACHINE: &str =
     "arn:aws:states:ap-southeast-2:222222222222:stateMachine:redbutton-production";
@@ -140,6 +142,7 @@ pub fn install(
         ("ReleaseExternalId", RELEASE_EXTERNAL_ID.to_owned()),
         ("ReleasesBucketName", RELEASES_BUCKET.to_owned()),
         ("Arrivals", arrivals.to_owned()),
+        ("OwnAccountPassRoleArns", EXECUTION_ROLE.to_owned()),
         ("StepEverySeconds", look_every.to_owned()),
     ]);
     let parameters: Vec<(&str, &str)> = parameters

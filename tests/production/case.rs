@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rehearsal::suite;
+use rehearsal::world::create_execution_role;
 use serde_json::{Value, json};
 use shared::ledger::{self, Entry};
 use shared::release::outcome::{self, Kind, Outcome};
@@ -43,9 +44,14 @@ pub(super) struct Told {
 impl World {
     /// The same service in both accounts, running v1, with v2 in both registries.
     pub(super) fn line(&self, name: &str) -> Line {
+        let role = suite::EXECUTION_ROLE.rsplit('/').next().unwrap();
+        let execution = create_execution_role(&self.suite.production, role).unwrap();
         Line {
             test: self.case(name),
-            live: self.case_in(&self.suite.production, name, |_| {}),
+            live: self.case_in(&self.suite.production, name, |spec| {
+                spec.task_definition
+                    .insert("executionRoleArn".to_owned(), execution.into());
+            }),
             name: name.to_owned(),
         }
     }
