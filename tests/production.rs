@@ -4,6 +4,7 @@
 
 mod arrives;
 mod case;
+mod commands;
 mod faults;
 mod order;
 mod refused;

@@ -12,8 +12,11 @@ use crate::faults::each;
 use crate::fixture::{PATIENCE, World, world};
 use crate::releases::case::Tested;
 
+/// What makes a fault.
+type Make = fn() -> What;
+
 /// Each call gets one of them, by turns; with `REDBUTTON_ALL_FAULTS` set, each call gets each.
-const FAULTS: [(&str, fn() -> What); 4] = [
+const FAULTS: [(&str, Make); 4] = [
     ("killed before", || What::KillBefore),
     ("killed after", || What::KillAfter),
     ("throttled", || What::Throttle),
