@@ -21,7 +21,7 @@ use crate::templates;
 const FUNCTION: &str = "production-preview";
 
 /// What the role may do and is no reading, and why nothing becomes of it.
-const WRITES: [(&str, &str); 3] = [
+const WRITES: [(&str, &str); 4] = [
     (
         "cloudformation:CreateChangeSet",
         "only of its own names; a change set that nobody executes changes nothing",
@@ -30,6 +30,10 @@ const WRITES: [(&str, &str); 3] = [
     (
         "iam:PassRole",
         "to CloudFormation alone, which looks by it while it makes a change set",
+    ),
+    (
+        "kms:Decrypt",
+        "by way of S3 alone, which reads for it whether production is frozen",
     ),
 ];
 

@@ -13,6 +13,7 @@
 //! - [`publish`]: writes down what serves
 //! - [`release`]: a release in its bucket, verified, and the ledger of its targets
 //! - [`preflight`]: what is around the targets, and who may use it
+//! - [`freeze`]: whether production lets nothing in for now
 //! - [`live`]: the live state that a preview's fingerprint is taken of
 
 pub mod advance;
@@ -20,6 +21,7 @@ pub mod artifacts;
 pub mod check;
 pub mod decide;
 pub mod findings;
+pub mod freeze;
 pub mod live;
 pub mod preflight;
 pub mod prepare;

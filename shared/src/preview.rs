@@ -38,6 +38,8 @@ pub struct Preview {
     /// What the rollout file asks to let pass: key and value as they are written, such as `allow` and
     /// `stackOwned`.
     pub exceptions: Vec<(String, String)>,
+    /// That production is frozen, in a sentence, where it is.
+    pub freeze: Option<String>,
     /// Where the sources stand, when CodePipeline's record gives it.
     pub sources: Vec<Revision>,
     /// See [`fingerprint`]; empty when a target's live state could not be read.

@@ -22,6 +22,8 @@ fn every_other_operation_is_refused_to_the_role_in_production() {
     let mut may = granted(&SUITE, "PreviewRole");
     // No operation: CreateChangeSet asks for it, see the policies.
     assert!(may.remove("iam:PassRole"));
+    // And S3 for this one.
+    assert!(may.remove("kms:Decrypt"));
     bucket(&world.suite.production, &values);
     check(&world.preview(), &values, &may);
 }

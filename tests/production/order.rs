@@ -1,9 +1,11 @@
 //! The newest goes first, and nothing goes during a freeze.
 
+use rehearsal::codepipeline::JobSpec;
+use rehearsal::suite;
 use serde_json::json;
 use shared::release::outcome::Kind;
 
-use crate::fixture::world;
+use crate::fixture::{succeeded, world};
 
 /// A second release overtakes a slow first one, which waits: for the end of a freeze, here.
 // rules: 3.4.1
@@ -80,4 +82,35 @@ fn a_freeze_that_refuses_says_why() {
     assert_eq!(told.outcome.reasons, ["production is frozen: audit"]);
     assert!(world.ledger(&line).is_empty());
     world.nothing_is_held();
+}
+
+/// The approver learns of it before anybody approves.
+#[test]
+fn a_freeze_is_in_the_preview() {
+    let world = world();
+    let line = world.line("previewed");
+    let tested = world.tested_line(&line);
+    let parameters = json!({
+        "rollout": "Build::production.json",
+        "execution": "#{codepipeline.PipelineExecutionId}",
+        "role": suite::PREVIEW_ROLE,
+        "externalId": suite::PREVIEW_EXTERNAL_ID,
+    });
+    let preview = || {
+        let job = JobSpec {
+            function: suite::PREVIEW.to_owned(),
+            user_parameters: Some(parameters.to_string()),
+            ..world.release_job(&tested, &json!({}))
+        };
+        let variables = succeeded(&world.run(job));
+        (variables["Summary"].clone(), world.page(&variables).html)
+    };
+    let (summary, page) = preview();
+    assert!(!summary.contains("Frozen") && !page.contains("Frozen"), "{summary}");
+    world.freezes(&json!({"reason": "black friday", "until": "2099-11-30T08:00:00Z"}));
+    let (summary, page) = preview();
+    world.thaws();
+    let says = "production is frozen until 2099-11-30 08:00:00 UTC: black friday";
+    assert!(summary.contains(&format!("Frozen: {says}.")), "{summary}");
+    assert!(page.contains(says), "{page}");
 }

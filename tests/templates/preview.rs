@@ -55,6 +55,7 @@ fn each_side_has_its_own() {
     let production = [
         "AnnouncementTopic",
         "DeploymentEnded",
+        "FreezeTold",
         "PreviewRole",
         "ProductionDashboard",
         "ProductionDeploy",

@@ -41,10 +41,13 @@ const ROLLOUTS: [(&str, &str); 2] = [
 ];
 
 /// As above, for those who look.
-const PREVIEWS: [(&str, &str); 1] = [(
-    "iam:PassRole",
-    "CreateChangeSet asks for it, once a role is named",
-)];
+const PREVIEWS: [(&str, &str); 2] = [
+    (
+        "iam:PassRole",
+        "CreateChangeSet asks for it, once a role is named",
+    ),
+    ("kms:Decrypt", "S3 asks for it, for a freeze that is read"),
+];
 
 /// As above, for the role that adds releases.
 const RELEASES: [(&str, &str); 2] = [

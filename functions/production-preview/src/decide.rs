@@ -47,6 +47,8 @@ pub struct Facts<'a> {
     pub alarms: &'a [Result<Vec<Alarm>, CallError>],
     /// What the preflight found, each with its target's place.
     pub preflight: Vec<(usize, Finding)>,
+    /// That production is frozen, in a sentence; none where it is not, or where nobody says so.
+    pub freeze: Option<String>,
     /// Where the sources stand.
     pub sources: Result<Vec<Revision>, CallError>,
     /// What ECR calls images that are known by their digest.
@@ -77,6 +79,7 @@ pub fn preview(facts: &Facts<'_>) -> Preview {
             .collect(),
         findings,
         exceptions: exceptions(file),
+        freeze: facts.freeze.clone(),
         sources,
         fingerprint: fingerprint(facts.live),
         show_values: facts.show_values,

@@ -77,6 +77,7 @@ pub async fn handle(
         return Err(Failure::new(FailureKind::RevisionOutOfSync, text));
     }
     let alarms = alarms(&work, &live).await;
+    let freeze = driver::freeze::of(&work).await;
     let preview = decide::preview(&Facts {
         placed: work.placed(),
         request: &request,
@@ -84,6 +85,7 @@ pub async fn handle(
         proposals: &proposals,
         live: &live,
         last_changes: &last_changes,
+        freeze,
         alarms: &alarms,
         preflight,
         sources,

@@ -50,6 +50,8 @@ pub(super) fn preview() -> impl Strategy<Value = Preview> {
                 target.name = format!("{n}{}", target.name);
             }
             Preview {
+                // Whatever text it is, as the pipeline's name.
+                freeze: pipeline.clone(),
                 pipeline,
                 execution,
                 at,

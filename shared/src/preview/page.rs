@@ -40,6 +40,9 @@ pub fn page(preview: &Preview) -> String {
                 }
                 main {
                     (verdict::verdict(preview))
+                    @if let Some(freeze) = &preview.freeze {
+                        (verdict::freeze(freeze))
+                    }
                     (verdict::concerns(preview))
                     @if preview.targets.len() > 1 {
                         (glance(preview))

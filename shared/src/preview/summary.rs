@@ -23,6 +23,7 @@ const FOR_TARGETS: usize = 200;
 pub fn summary(preview: &Preview) -> String {
     let mut first = vec![headline(preview)];
     first.extend(refusal(preview));
+    first.extend(preview.freeze.as_deref().map(frozen));
     first.extend(concerns(preview));
     let targets = targets(preview);
 
@@ -72,6 +73,11 @@ fn refusal(preview: &Preview) -> Option<String> {
         &format!("Refused: {}{text}", target.unwrap_or_default()),
         REFUSAL,
     ))
+}
+
+/// Nothing is deployed yet, whoever approves.
+fn frozen(says: &str) -> String {
+    cut(&format!("Frozen: {}.", plain(says)), REFUSAL)
 }
 
 /// The counts of all that is told below, so that none of it is lost when there is no room.

@@ -52,6 +52,16 @@ pub(super) fn verdict(preview: &Preview) -> Markup {
     }
 }
 
+/// That nothing is deployed for now, whoever approves.
+pub(super) fn freeze(says: &str) -> Markup {
+    html! {
+        section.verdict.attention aria-label="Freeze" {
+            span.sign aria-hidden="true" { "!" }
+            p { b { "Frozen. " } (says) ". What is approved now is deployed when that ends, if at all." }
+        }
+    }
+}
+
 fn lead(preview: &Preview, refusals: usize, concerns: &[String]) -> String {
     if refusals > 0 {
         let reasons = match refusals {
