@@ -2,8 +2,8 @@
 //! entry holds the sha256 of the one before, so that whoever knows the hash of the last one knows all.
 //!
 //! `ledger/<target>/<number, eight digits>.json`. Creating the next number where there is none is the
-//! compare-and-swap: of two writers one comes too late, and reads again. The head's hash is in every
-//! announcement; a chain that was written anew does not lead to it.
+//! compare-and-swap: of two writers one comes too late, and reads again. The new head's hash is in
+//! each announcement of what served or failed; a chain that was written anew does not lead to it.
 
 pub mod lock;
 pub mod turn;

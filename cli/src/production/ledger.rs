@@ -18,7 +18,8 @@ Examples:
   What was done to each target, the newest first:
     redbutton ledger show --bucket BUCKET --region ap-southeast-2
     redbutton ledger show service/ap-southeast-2/production/orders --bucket BUCKET
-  Whether nobody has altered it. The hash is in every announcement; without it the end may be cut off:
+  Whether nobody has altered it. The hash is in each announcement of what served or failed; without it an
+  end that was cut off is not seen:
     redbutton ledger verify service/ap-southeast-2/production/orders --bucket BUCKET --announced SHA256
 
 Exit codes: 0 whole, 1 not whole, with the first entry that was altered or is missing, 2 wrong use";
@@ -49,7 +50,7 @@ enum What {
         target: Option<String>,
         #[command(flatten)]
         at: Where,
-        /// The sha256 that was announced last, with --target
+        /// The sha256 that was announced last, of the target that is named
         #[arg(long, value_name = "SHA256", requires = "target")]
         announced: Option<String>,
     },

@@ -8,6 +8,7 @@ use aws::job::now;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
 use shared::error::Failure;
+use shared::job::JobId;
 use shared::job::answer::cut;
 use shared::production::record::{self, Phase, pace};
 use shared::production::wish::{Wanted, Wish};
@@ -176,7 +177,11 @@ async fn find(deployer: &Deployer, asked: &Asked) -> Result<Found, Stop> {
 
 /// Takes up what another execution left behind, once nothing of it can write any more.
 async fn clean_up(deployer: &Deployer, asked: &Asked, execution: &str) -> Result<Found, Stop> {
-    let id = record::id(execution);
+    // A clean-up that died is cleaned up after by the record's own id, which stays.
+    let id = match JobId::parse(execution) {
+        Some(id) => id.as_str().to_owned(),
+        None => record::id(execution),
+    };
     let Some(mut held) = deployer.read(&id).await? else {
         return Ok(Found::Over(over_with(Kind::Failed, "nothing was begun")));
     };

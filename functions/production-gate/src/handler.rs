@@ -113,8 +113,13 @@ impl Gate {
         if let Some(release) = &asked.recheck {
             take(release, self.look(release, None, true).await);
         }
+        if asked.open {
+            for (what, result) in self.left_behind().await {
+                take(&what, result);
+            }
+        }
         if asked.sweep {
-            for (what, result) in self.sweep().await {
+            for (what, result) in self.unannounced().await {
                 take(&what, result);
             }
         }

@@ -18,8 +18,8 @@ use shared::release::outcome;
 use crate::handler::{Done, Gate};
 
 impl Gate {
-    /// Looks for both. One that fails holds up no other.
-    pub(crate) async fn sweep(&self) -> Vec<(String, Done)> {
+    /// Releases that nobody has taken up. One that fails holds up no other.
+    pub(crate) async fn unannounced(&self) -> Vec<(String, Done)> {
         let mut all = Vec::new();
         match self.silent().await {
             Ok(releases) => {
@@ -30,6 +30,12 @@ impl Gate {
             }
             Err(error) => all.push((release::FOLDER.to_owned(), Err(error))),
         }
+        all
+    }
+
+    /// Deployments whose execution may have died. One that fails holds up no other.
+    pub(crate) async fn left_behind(&self) -> Vec<(String, Done)> {
+        let mut all = Vec::new();
         match list(self.state(), OPEN).await {
             Ok(open) => {
                 for one in open {
@@ -80,7 +86,7 @@ impl Gate {
         // An hour's clean-up has one name: several events about one end start it once.
         let name = format!("c-{id}-{}", now() / 3600);
         let wish = Wish {
-            clean_up: Some(record.execution.clone()),
+            clean_up: Some(id.to_owned()),
             ..Wish::default()
         };
         let input = serde_json::to_string(&wish).unwrap_or_default();

@@ -14,6 +14,8 @@ pub struct Asked {
     pub arrived: Vec<Arrival>,
     /// Look for what no event has announced.
     pub sweep: bool,
+    /// Look for deployments whose execution has ended without coming to an end.
+    pub open: bool,
     /// Look at this release again: `<pipeline>/<execution>`.
     pub recheck: Option<String>,
     /// What is left alone, and why; told in the log.
@@ -42,6 +44,7 @@ impl Asked {
     pub fn parse(event: &Value) -> Self {
         let mut asked = Self::default();
         let text = |key: &str| event.get(key).and_then(Value::as_str).unwrap_or_default();
+        let is = |key: &str| event.get(key).and_then(Value::as_bool) == Some(true);
         if let Some(records) = event.get("Records").and_then(Value::as_array) {
             for record in records {
                 match of_record(record) {
@@ -66,8 +69,10 @@ impl Asked {
                 Err(why) => asked.ignored.push(why),
             },
             // The end of an execution: what it left behind is looked for.
-            ("aws.events" | "aws.states", _) => asked.sweep = true,
-            _ if event.get("sweep").and_then(Value::as_bool) == Some(true) => asked.sweep = true,
+            ("aws.states", _) => asked.open = true,
+            ("aws.events", _) => (asked.sweep, asked.open) = (true, true),
+            _ if is("sweep") => (asked.sweep, asked.open) = (true, true),
+            _ if is("open") => asked.open = true,
             _ if text("Event") == "s3:TestEvent" => {
                 asked.ignored.push("S3's test event".to_owned());
             }

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ledger::{OfRelease, Order};
 use crate::release::outcome::{Entry, Kind};
 
-/// The folder of all records; they go after thirty days.
+/// The folder of all records; they go after ninety days.
 pub const FOLDER: &str = "rollouts/";
 /// The folder of what is not over: empty objects that are named after records.
 pub const OPEN: &str = "open/";

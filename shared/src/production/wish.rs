@@ -28,8 +28,8 @@ pub struct Wish {
     /// `accept`: what is live may differ from what the preview saw and the ledger left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
-    /// Instead of a release: the execution, by ARN, that ended without coming to an end, and is to be
-    /// cleaned up after.
+    /// Instead of a release: what ended without coming to an end, and is to be cleaned up after: the
+    /// execution that deployed, by ARN, or its record's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clean_up: Option<String>,
 }

@@ -88,6 +88,11 @@ fn other_events_are_left_alone_or_are_the_schedule() {
         let asked = Asked::parse(&event);
         assert!(asked.sweep && asked.ignored.is_empty());
     }
+    // What lies there is left alone: only what is being deployed is looked after.
+    for event in [json!({"source": "aws.states"}), json!({"open": true})] {
+        let asked = Asked::parse(&event);
+        assert!(asked.open && !asked.sweep && asked.ignored.is_empty());
+    }
     let deleted = json!({"source": "aws.s3", "detail-type": "Object Deleted", "detail": {}});
     for event in [
         deleted,
