@@ -12,6 +12,7 @@ use shared::names::Digest;
 use shared::production::gate::{self, Found, Policy};
 use shared::release::outcome::{self, Kind};
 use shared::release::statement::{Destination, Statement};
+use shared::release::envelope::Envelope;
 use shared::release::{self, ENVELOPE, verify};
 use shared::rollout_file::RolloutFile;
 use shared::rollout_file::images::Image;
@@ -159,17 +160,25 @@ pub async fn newest(releases: Bucket<'_>, name: &str) -> Result<Option<(u32, Kin
     Ok(newest.map(|(attempt, result, _)| (attempt, result)))
 }
 
-/// A release whose envelope was read, and is signed; nothing else of it is looked at.
-pub fn opened(envelope: &kept::Kept, policy: &Policy) -> Result<Good, String> {
-    let verified = verify::open(&envelope.bytes, &policy.keys)?;
-    let file = gate::rollout(&verified.statement).map_err(|wrongs| wrongs.join("; "))?;
-    Ok(Good {
+/// A release whose envelope was verified before, and is the same by its hash, which the caller compares.
+/// And whether a key that is trusted now still says so.
+pub fn opened(envelope: &kept::Kept, policy: &Policy) -> Result<(Good, bool), String> {
+    let (statement, trusted) = match verify::open(&envelope.bytes, &policy.keys) {
+        Ok(verified) => (verified.statement, true),
+        Err(_) => {
+            let payload = Envelope::parse(&envelope.bytes)?.unverified()?;
+            (Statement::parse(&payload)?, false)
+        }
+    };
+    let file = gate::rollout(&statement).map_err(|wrongs| wrongs.join("; "))?;
+    let good = Good {
+        statement,
         file,
         version: envelope.version.clone(),
         sha256: ledger::hash(&envelope.bytes),
         arrived: envelope.written,
-        statement: verified.statement,
-    })
+    };
+    Ok((good, trusted))
 }
 
 /// Images of a release that are not where production is to pull them from. A registry that cannot be

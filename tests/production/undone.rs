@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rehearsal::proxy::{Fault, What, When};
 use serde_json::json;
 use shared::ledger::Came;
+use shared::production::record::id;
 use shared::release::outcome::Kind;
 
+use super::case::state_bucket;
 use crate::fixture::world;
 
 /// A broken image: ECS gives the deployment up, the service is as before, and the ledger says so.
@@ -67,13 +69,17 @@ fn an_execution_that_is_stopped_is_cleaned_up_after() {
     let tested = world.tested_line(&line);
     world.delivered(&tested);
     world.outlives(2);
-    // It does not get any further than this.
+    // Neither there nor back it comes to an end, once it has begun.
     let ours = format!("{}:2", before.rsplit_once(':').unwrap().0);
+    let began = AtomicBool::new(false);
     let hold = Fault {
         when: When::nth("ecs", "DescribeServices", 1),
         what: What::edit_json(move |answer| {
             let deployment = &mut answer["services"][0]["deployments"][0];
             if deployment["taskDefinition"] == json!(ours) {
+                began.store(true, Ordering::Relaxed);
+            }
+            if began.load(Ordering::Relaxed) {
                 deployment["rolloutState"] = json!("IN_PROGRESS");
             }
         }),
@@ -90,17 +96,30 @@ fn an_execution_that_is_stopped_is_cleaned_up_after() {
     let arn = execution(&name);
     world.states("StopExecution", json!({"executionArn": arn}));
     assert_eq!(world.end_of_execution(&arn), "ABORTED");
-    world.rehearsal.proxy().clear_faults();
-    let swept = world.gate(
-        &json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change"}),
-    );
-    // The rule of the template has told the gate of it, too: of both one starts the clean-up.
-    let clean_up = swept["looked"][0]["started"].as_str().map(str::to_owned);
-    let clean_up = clean_up.unwrap_or_else(|| {
-        let name = swept["looked"][0]["before"].as_str();
-        execution(name.unwrap_or_else(|| panic!("{swept}")))
+    let swept = || {
+        let event = json!({"source": "aws.states", "detail-type": "Step Functions Execution Status Change"});
+        let swept = world.gate(&event);
+        // The rule of the template has told the gate of it, too: of both one starts the clean-up.
+        let clean_up = swept["looked"][0]["started"].as_str().map(str::to_owned);
+        clean_up.unwrap_or_else(|| {
+            let name = swept["looked"][0]["before"].as_str();
+            execution(name.unwrap_or_else(|| panic!("{swept}")))
+        })
+    };
+    // That one dies as well, once it has taken over.
+    let first = swept();
+    let record = format!("rollouts/{}.json", id(&arn));
+    let bucket = state_bucket(&world);
+    world.until(|| {
+        let bytes = world.suite.production.get_object(&bucket, &record).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["execution"] == first
     });
-    assert_eq!(world.end_of_execution(&clean_up), "FAILED");
+    world.states("StopExecution", json!({"executionArn": first}));
+    assert_eq!(world.end_of_execution(&first), "ABORTED");
+    world.rehearsal.proxy().clear_faults();
+    let second = swept();
+    assert_ne!(second, first);
+    assert_eq!(world.end_of_execution(&second), "FAILED");
     let told = world.ended(&tested, 1);
     assert_eq!(told.result, Kind::Failed, "{:?}", told.outcome);
     assert!(
@@ -111,7 +130,7 @@ fn an_execution_that_is_stopped_is_cleaned_up_after() {
     assert_eq!(world.serves(&line), before);
     assert_eq!(world.ledger(&line).last().unwrap().result, Came::Failed);
     world.nothing_is_held();
-    world.outlives(360);
+    world.outlives(960);
     // Once more: it is over.
     let again = world.asks(&json!({"cleanUp": arn}));
     assert_eq!(world.end_of_execution(&again), "FAILED");

@@ -69,6 +69,9 @@ pub async fn get(
     }
 }
 
+/// S3 answers 409 to one of two writers who meet, and asks for another attempt (CONTRACTS 3.7.6).
+const ATTEMPTS: usize = 3;
+
 /// Writes an object only if it is still what it was read as, by its entity tag; without one, only where
 /// there is none. Its new entity tag; none when somebody else was there first.
 pub async fn put(
@@ -77,42 +80,49 @@ pub async fn put(
     bytes: &[u8],
     etag: Option<&str>,
 ) -> Result<Option<String>, CallError> {
-    let put = bucket
-        .client
-        .put_object()
-        .bucket(bucket.name)
-        .key(key)
-        .body(ByteStream::from(bytes.to_vec()))
-        .expected_bucket_owner(bucket.owner);
-    let put = match etag {
-        Some(etag) => put.if_match(etag),
-        None => put.if_none_match("*"),
-    };
-    match put.send().await {
-        Ok(answer) => Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
-        Err(error) => {
-            let error = CallError::new("s3:PutObject", error);
-            match error.code.as_str() {
-                "PreconditionFailed" | "ConditionalRequestConflict" | "NoSuchKey" => Ok(None),
-                _ => Err(error),
-            }
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let put = bucket
+            .client
+            .put_object()
+            .bucket(bucket.name)
+            .key(key)
+            .body(ByteStream::from(bytes.to_vec()))
+            .expected_bucket_owner(bucket.owner);
+        let put = match etag {
+            Some(etag) => put.if_match(etag),
+            None => put.if_none_match("*"),
+        };
+        let error = match put.send().await {
+            Ok(answer) => return Ok(Some(answer.e_tag().unwrap_or_default().to_owned())),
+            Err(error) => CallError::new("s3:PutObject", error),
+        };
+        match error.code.as_str() {
+            "PreconditionFailed" | "NoSuchKey" => return Ok(None),
+            "ConditionalRequestConflict" if attempts < ATTEMPTS => {}
+            _ => return Err(error),
         }
     }
 }
 
-/// Deletes an object; one that is not there is fine.
-pub async fn delete(bucket: Bucket<'_>, key: &str) -> Result<(), CallError> {
+/// Deletes an object; with an entity tag, only as long as it is what it was read as. One that is not
+/// there, or is another by now, is fine.
+pub async fn delete(bucket: Bucket<'_>, key: &str, etag: Option<&str>) -> Result<(), CallError> {
     let answer = bucket
         .client
         .delete_object()
         .bucket(bucket.name)
         .key(key)
+        .set_if_match(etag.map(str::to_owned))
         .expected_bucket_owner(bucket.owner)
         .send()
         .await;
-    answer
-        .map(drop)
-        .map_err(|error| CallError::new("s3:DeleteObject", error))
+    match answer.map_err(|error| CallError::new("s3:DeleteObject", error)) {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.code.as_str(), "PreconditionFailed" | "NoSuchKey") => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Pieces that an object is read in: with four under way, 32 MiB of memory.
@@ -210,7 +220,6 @@ mod tests {
                 Some("\"old\""),
                 Ok(None),
             ),
-            (refused(409, "ConditionalRequestConflict"), None, Ok(None)),
             // Somebody has deleted it.
             (refused(404, "NoSuchKey"), Some("\"old\""), Ok(None)),
             (refused(403, "AccessDenied"), None, Err(Kind::Denied)),
@@ -226,6 +235,32 @@ mod tests {
             };
             assert_eq!(replay.header(0, name).as_deref(), Some(value));
         }
+    }
+
+    // rules: 3.7.6
+    #[tokio::test]
+    async fn of_two_who_meet_each_tries_again() {
+        let conflict = || refused(409, "ConditionalRequestConflict");
+        let written = Answer::from((200, json!(""))).with("etag", "\"new\"");
+        let (config, replay) = replay([conflict(), written, conflict(), conflict(), conflict()]);
+        let client = Client::new(&config);
+        let put = async || put(of(&client), "locks/a.json", b"{}", None).await;
+        assert_eq!(put().await.unwrap().as_deref(), Some("\"new\""));
+        assert_eq!(put().await.unwrap_err().code, "ConditionalRequestConflict");
+        assert_eq!(replay.calls().len(), 5);
+    }
+
+    // rules: 3.9.4
+    #[tokio::test]
+    async fn only_what_was_read_is_deleted() {
+        let gone = Answer::from((204, json!("")));
+        let (config, replay) = replay([gone.clone(), refused(412, "PreconditionFailed"), gone]);
+        let client = Client::new(&config);
+        for etag in [Some("\"old\""), Some("\"old\""), None] {
+            delete(of(&client), "locks/a.json", etag).await.unwrap();
+        }
+        assert_eq!(replay.header(0, "if-match").as_deref(), Some("\"old\""));
+        assert_eq!(replay.header(2, "if-match"), None);
     }
 
     // rules: 3.4.3 3.4.10

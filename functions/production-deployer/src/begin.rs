@@ -237,9 +237,13 @@ pub async fn look(
     })
 }
 
-/// The release of a record, as it was verified when the record was made: by the version and the hash of
-/// its envelope, and by its signature.
-pub async fn statement(deployer: &Deployer, held: &Held) -> Result<Box<release::Good>, Stop> {
+/// The release of a record: by the version and the hash of its envelope, which was verified before anything
+/// else was done. And whether a key that is trusted now still says so: one that goes meanwhile must not stop
+/// the way back.
+pub async fn statement(
+    deployer: &Deployer,
+    held: &Held,
+) -> Result<(Box<release::Good>, bool), Stop> {
     let record = &held.record;
     let key = format!("{}{ENVELOPE}", folder(&record.release));
     let version = Some(record.envelope.as_str());
@@ -253,6 +257,7 @@ pub async fn statement(deployer: &Deployer, held: &Held) -> Result<Box<release::
     if ledger::hash(&envelope.bytes) != record.sha256 {
         return Err(lost("has another hash than when it was verified"));
     }
-    let good = release::opened(&envelope, policy);
-    good.map(Box::new).map_err(|why| lost(&why))
+    let opened = release::opened(&envelope, policy);
+    let (good, trusted) = opened.map_err(|why| lost(&why))?;
+    Ok((Box::new(good), trusted))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use shared::error::Failure;
 use shared::job::JobId;
 use shared::job::answer::cut;
-use shared::production::record::{self, Phase, pace};
+use shared::production::record::{self, Phase, Record, pace};
 use shared::production::wish::{Wanted, Wish};
 use shared::release::outcome::Kind;
 
@@ -18,7 +18,7 @@ use crate::begin::{self, Begun};
 use crate::place::{Deployer, Held};
 
 /// An invocation takes up no other phase after this long: each can take its time, and the function's
-/// timeout is five minutes.
+/// timeout is fifteen minutes.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What is shown as an execution's cause; Step Functions takes 32,768 characters, and nobody reads them.
@@ -114,6 +114,11 @@ pub async fn handle(deployer: &Deployer, event: LambdaEvent<Value>) -> Result<Va
         };
         let next = match next {
             Ok(next) => next,
+            // Given up, and not to be brought back: it ends, and says so.
+            Err(Stop::Lost(why)) if held.record.abandoned.is_some() => {
+                lost(&mut held.record, why);
+                Next::Go
+            }
             Err(stop) => return stopped(deployer, &asked, stop),
         };
         match deployer.write(&mut held).await {
@@ -127,6 +132,21 @@ pub async fn handle(deployer: &Deployer, event: LambdaEvent<Value>) -> Result<Va
             Next::Wait(text) => return Ok(waits(deployer, &asked, &text)),
             Next::Go if late => return Ok(waits(deployer, &asked, "going on")),
             Next::Go => {}
+        }
+    }
+}
+
+/// The end of a record that was given up, and of which nothing more can be carried out.
+fn lost(record: &mut Record, why: String) {
+    match &mut record.end {
+        Some(end) => {
+            end.reasons.push(why);
+            record.phase = Phase::Tell;
+        }
+        None => {
+            let summary = "it was given up, and could not be brought back; look at its targets";
+            let reasons = record.abandoned.iter().cloned().chain([why]).collect();
+            record.ends_untouched(Kind::Failed, now(), summary.to_owned(), reasons);
         }
     }
 }

@@ -72,7 +72,7 @@ async fn queue(deployer: &Deployer, record: &Record) -> Result<(), CallError> {
 async fn leave_queue(deployer: &Deployer, record: &Record) -> Result<(), CallError> {
     for target in &record.targets {
         let key = lock::place(target, &record.order, &record.id);
-        kept::delete(deployer.state(), &key).await?;
+        kept::delete(deployer.state(), &key, None).await?;
     }
     Ok(())
 }
@@ -120,7 +120,7 @@ async fn take(deployer: &Deployer, record: &Record) -> Result<Option<String>, Ca
         {
             continue;
         }
-        match found(deployer, &target, &record.id).await? {
+        match found(deployer, &target, &record.id).await?.0 {
             Found::Ours => {}
             // It was given back between two calls: the next step takes it.
             Found::Free => return Ok(Some(format!("{target} has just become free"))),
@@ -134,20 +134,26 @@ async fn take(deployer: &Deployer, record: &Record) -> Result<Option<String>, Ca
     Ok(None)
 }
 
-async fn found(deployer: &Deployer, target: &str, id: &str) -> Result<Found, CallError> {
+/// Whose a lock is, and what it was read as.
+async fn found(
+    deployer: &Deployer,
+    target: &str,
+    id: &str,
+) -> Result<(Found, Option<String>), CallError> {
     let key = lock::key(target);
     let kept = kept::get(deployer.state(), &key, None).await?;
     let found = lock::found(kept.as_ref().map(|kept| kept.bytes.as_slice()), id);
-    found.map_err(|why| {
+    let found = found.map_err(|why| {
         let place = format!("s3://{}/{key} {why}", deployer.setup.state);
         CallError::unusable("s3:GetObject", place)
-    })
+    })?;
+    Ok((found, kept.map(|kept| kept.etag)))
 }
 
 /// Reads the locks again before something is written: they may be nobody else's.
 pub async fn owned(deployer: &Deployer, record: &Record) -> Result<(), Stop> {
     for target in &record.targets {
-        match found(deployer, target, &record.id).await? {
+        match found(deployer, target, &record.id).await?.0 {
             Found::Ours => {}
             Found::Free => {
                 return Err(Stop::Lost(format!("the lock of {target} is gone")));
@@ -165,8 +171,10 @@ pub async fn owned(deployer: &Deployer, record: &Record) -> Result<(), Stop> {
 pub async fn give_back(deployer: &Deployer, record: &Record) -> Result<(), CallError> {
     leave_queue(deployer, record).await?;
     for target in &record.targets {
-        if found(deployer, target, &record.id).await? == Found::Ours {
-            kept::delete(deployer.state(), &lock::key(target)).await?;
+        let (found, etag) = found(deployer, target, &record.id).await?;
+        // Between the two calls another invocation may have given it back, and somebody taken it.
+        if found == Found::Ours {
+            kept::delete(deployer.state(), &lock::key(target), etag.as_deref()).await?;
         }
     }
     Ok(())

@@ -34,7 +34,7 @@ impl Setup {
             account: text("ACCOUNT"),
             look_every: number("LOOK_EVERY_SECONDS").filter(|seconds| *seconds > 0),
             // The function's timeout, and a minute (CONTRACTS 3.9.4).
-            outlives: number("OUTLIVES_SECONDS").unwrap_or(360),
+            outlives: number("OUTLIVES_SECONDS").unwrap_or(960),
             policy: Policy::read(&set),
         }
     }

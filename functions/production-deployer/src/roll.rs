@@ -9,7 +9,7 @@ use driver::prepare::{self, Readiness};
 use driver::release::{self, Good};
 use driver::request::Request;
 use driver::{Purpose, Work, advance, live, preflight, publish, sight};
-use shared::error::Failure;
+use shared::error::{Failure, FailureKind};
 use shared::job::answer::Outcome;
 use shared::job::{Artifact, Job, JobId, token};
 use shared::ledger::{self, Came, Entry, NOTHING};
@@ -88,7 +88,14 @@ pub async fn prepare(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop>
         held.record.rolling = now();
         return Ok(Next::Go);
     }
-    let good = statement(deployer, held).await?;
+    let (good, trusted) = statement(deployer, held).await?;
+    if !trusted {
+        let summary = "its signature counts no more; nothing was changed".to_owned();
+        let reasons = vec!["no key that is trusted now has signed it".to_owned()];
+        held.record
+            .ends_untouched(Kind::Refused, now(), summary, reasons);
+        return Ok(Next::Go);
+    }
     let (job, request) = (job(deployer, held, &good)?, request(&good));
     let work = Work::new(&deployer.clients, &job, &request, purpose(deployer)).await;
     let mut state = state_of(&work, held)?;
@@ -188,8 +195,12 @@ async fn unchanged(
 ) -> Result<Option<Vec<String>>, Stop> {
     let lives = match live::now(work).await {
         Ok(lives) => lives,
-        // Preparing reads the same, and says it as a finding of its own.
-        Err(_) => return Ok(None),
+        Err(failure) if failure.kind == FailureKind::SystemUnavailable => {
+            return Err(unavailable(failure));
+        }
+        Err(_) if held.record.accept_drift => return Ok(None),
+        // What hides what is live hides drift, too.
+        Err(failure) => return Ok(Some(vec![failure.message])),
     };
     let heads = release::heads(deployer.releases(), &held.record.targets).await?;
     let preview = good.statement.predicate.preview.as_ref();
@@ -278,7 +289,10 @@ fn or_nothing(text: &str) -> &str {
 /// The fourth phase: one look, and what follows from it.
 pub async fn roll_out(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> {
     lock::owned(deployer, &held.record).await?;
-    let good = statement(deployer, held).await?;
+    let (good, trusted) = statement(deployer, held).await?;
+    if !trusted && held.record.abandoned.is_none() {
+        held.record.abandoned = Some("no key that is trusted now has signed it".to_owned());
+    }
     let (job, request) = (job(deployer, held, &good)?, request(&good));
     let work = Work::new(&deployer.clients, &job, &request, purpose(deployer)).await;
     let mut state = state_of(&work, held)?;
@@ -307,7 +321,7 @@ pub async fn roll_out(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop
             });
             let targets: Vec<_> = targets.collect();
             let end = ended(&work, Kind::Served, at, summary, vec![], targets);
-            held.record.ends(end.await?);
+            held.record.ends(end.await);
             Ok(Next::Go)
         }
         Step::Failed(ending) => {
@@ -326,7 +340,7 @@ pub async fn roll_out(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop
                 reasons,
                 targets,
             );
-            held.record.ends(end.await?);
+            held.record.ends(end.await);
             Ok(Next::Go)
         }
     }
@@ -354,18 +368,28 @@ async fn ended(
     summary: String,
     reasons: Vec<String>,
     targets: Vec<(String, Option<serde_json::Value>)>,
-) -> Result<End, Stop> {
-    let lives = live::now(work).await.map_err(unavailable)?;
-    let targets = targets.into_iter().zip(&lives).map(|((to, proof), live)| {
-        let live = fingerprint(std::slice::from_ref(live));
-        OfTarget { to, proof, live }
-    });
-    Ok(End {
+) -> End {
+    // The rollout has come to its end, whether or not this can be read: with nothing here the next release
+    // is refused as long as nobody accepts that.
+    let lives: Vec<String> = match live::now(work).await {
+        Ok(lives) => {
+            let each = lives.iter();
+            each.map(|live| fingerprint(std::slice::from_ref(live)))
+                .collect()
+        }
+        Err(failure) => {
+            tracing::warn!(why = failure.message, "what is live now could not be read");
+            vec![String::new(); targets.len()]
+        }
+    };
+    let targets = targets.into_iter().zip(lives);
+    let targets = targets.map(|((to, proof), live)| OfTarget { to, proof, live });
+    End {
         result,
         at,
         summary,
         reasons,
         targets: targets.collect(),
         ledger: Vec::new(),
-    })
+    }
 }

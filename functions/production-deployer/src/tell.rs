@@ -25,7 +25,9 @@ pub async fn record(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> 
     for (n, (target, came)) in held.record.targets.iter().zip(&end.targets).enumerate() {
         let head = release::head(deployer.releases(), target).await?;
         if let Some((head, sha256)) = &head
-            && head.release.as_ref() == Some(&of)
+            && let Some(known) = &head.release
+            // Whoever cleans up is another execution, of the same attempt.
+            && (&known.name, known.attempt) == (&of.name, of.attempt)
         {
             let key = ledger::key(target, head.number);
             let sha256 = sha256.clone();
@@ -112,7 +114,7 @@ pub async fn tell(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> {
         &detail,
     )
     .await?;
-    kept::delete(deployer.state(), &record::open(&held.record.id)).await?;
+    kept::delete(deployer.state(), &record::open(&held.record.id), None).await?;
     held.record.phase = Phase::Over;
     Ok(Next::Go)
 }

@@ -55,7 +55,7 @@ pub struct Gate {
 pub(crate) type Done = Result<Value, CallError>;
 
 /// Names that an execution may have to try, if those before it died before they did anything.
-const NAMES: u32 = 20;
+const NAMES: u32 = 5;
 
 impl Gate {
     /// With these clients.
@@ -162,7 +162,9 @@ impl Gate {
             Looked::Gone => return Ok(json!({"release": release, "gone": true})),
             Looked::Refused { sha256, reasons } => (sha256, reasons),
             Looked::Good(good) => match self.against(release, &good, again).await? {
-                reasons if reasons.is_empty() => return self.start(release, attempt, &good).await,
+                reasons if reasons.is_empty() => {
+                    return self.start(release, attempt, &good, again).await;
+                }
                 reasons => (good.sha256, reasons),
             },
         };
@@ -191,35 +193,47 @@ impl Gate {
         Ok(reasons)
     }
 
-    /// Starts the execution that deploys a release: one of its name, whoever asks (CONTRACTS 3.9.1).
-    async fn start(&self, release: &str, attempt: u32, good: &Good) -> Done {
+    /// Starts the execution that deploys a release: one of its name, whoever asks (CONTRACTS 3.9.1). What
+    /// somebody has looked at again counts from now.
+    async fn start(&self, release: &str, attempt: u32, good: &Good, again: bool) -> Done {
         let client = self.clients.states();
+        let machine = &self.setup.machine;
         let id = release.rsplit('/').next().unwrap_or_default();
         let wish = Wish {
             release: Some(release.to_owned()),
-            arrived: Some(good.version.clone()),
+            arrived: (!again).then(|| good.version.clone()),
             ..Wish::default()
         };
         let input = serde_json::to_string(&wish).unwrap_or_default();
-        for n in attempt..attempt + NAMES {
-            let name = format!("r-{id}-{n}");
-            match states::start(&client, &self.setup.machine, Some(&name), &input).await? {
+        let names = (attempt..attempt + NAMES).map(|n| format!("r-{id}-{n}"));
+        // Once these came to nothing there is one for each hour.
+        let hourly = format!("r-{id}-{attempt}-{}", now() / 3600);
+        for name in names.chain([hourly]) {
+            match states::start(&client, machine, Some(&name), &input).await? {
                 states::Started::Now(execution) => {
                     return Ok(json!({"release": release, "started": execution}));
                 }
                 states::Started::Before => {
                     // One that has ended without a trace did nothing: nobody will, unless another does.
-                    let arn = execution_arn(&self.setup.machine, &name);
+                    let arn = execution_arn(machine, &name);
                     let known = states::execution(&client, &arn).await?;
-                    if known.is_none_or(|known| known.ended.is_none()) {
+                    let runs = known.is_none_or(|known| known.ended.is_none());
+                    if runs || self.taken_up(release, attempt).await? {
                         return Ok(json!({"release": release, "before": arn}));
                     }
                 }
             }
         }
-        Ok(
-            json!({"release": release, "before": format!("{NAMES} executions that came to nothing")}),
-        )
+        Err(CallError::unusable(
+            "states:StartExecution",
+            format!("the executions of release {release} come to nothing; see the deployer's log"),
+        ))
+    }
+
+    /// Whether somebody else has taken an attempt up since it was looked at: verifying takes its time.
+    async fn taken_up(&self, release: &str, attempt: u32) -> Result<bool, CallError> {
+        let newest = release::newest(self.releases(), release).await?;
+        Ok(newest.is_some_and(|(newest, _)| newest >= attempt))
     }
 
     /// Tells it and writes it down, in this order: told twice is better than never.
@@ -230,6 +244,9 @@ impl Gate {
         sha256: String,
         reasons: Vec<String>,
     ) -> Done {
+        if self.taken_up(release, attempt).await? {
+            return Ok(json!({"release": release, "before": attempt}));
+        }
         let summary = match reasons.len() {
             1 => "one reason speaks against it".to_owned(),
             n => format!("{n} reasons speak against it"),

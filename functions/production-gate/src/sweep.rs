@@ -10,7 +10,7 @@ use aws::s3::kept;
 use aws::states;
 use serde_json::{Value, json};
 use shared::production::arrival::release_of;
-use shared::production::record::{OPEN, Record, key};
+use shared::production::record::{OPEN, Record, id as record_id, key};
 use shared::production::wish::Wish;
 use shared::release;
 use shared::release::outcome;
@@ -83,8 +83,9 @@ impl Gate {
         if known.as_ref().is_some_and(|known| known.ended.is_none()) {
             return Ok(json!({"open": id, "running": record.execution}));
         }
-        // An hour's clean-up has one name: several events about one end start it once.
-        let name = format!("c-{id}-{}", now() / 3600);
+        // One for each execution that died, and for each hour: several events about one end start it once.
+        let died: String = record_id(&record.execution).chars().take(8).collect();
+        let name = format!("c-{id}-{died}-{}", now() / 3600);
         let wish = Wish {
             clean_up: Some(id.to_owned()),
             ..Wish::default()

@@ -56,6 +56,12 @@ impl Envelope {
         serde_json::from_slice(bytes).map_err(|error| format!("it is no DSSE envelope ({error})"))
     }
 
+    /// The payload, whoever signed it.
+    pub fn unverified(&self) -> Result<Vec<u8>, String> {
+        let payload = STANDARD.decode(&self.payload);
+        payload.map_err(|_| "its payload is not in base64".to_owned())
+    }
+
     /// The payload and the key that signed it: one of these, over exactly these bytes. The error says
     /// why there is none.
     pub fn open<'k>(&self, keys: &'k [PublicKey]) -> Result<(Vec<u8>, &'k PublicKey), String> {
@@ -65,9 +71,7 @@ impl Envelope {
                 self.payload_type
             ));
         }
-        let payload = STANDARD
-            .decode(&self.payload)
-            .map_err(|_| "its payload is not in base64".to_owned())?;
+        let payload = self.unverified()?;
         let encoding = pre_authentication(&payload);
         // The key's id is a hint that nobody signed: all keys are tried.
         let signed = keys.iter().find(|key| {
