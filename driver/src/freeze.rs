@@ -36,10 +36,7 @@ pub async fn of(work: &Work<'_>) -> Option<String> {
     None
 }
 
-async fn look(
-    reached: &aws::clients::Target,
-    account: &str,
-) -> Result<Option<Freeze>, CallError> {
+async fn look(reached: &aws::clients::Target, account: &str) -> Result<Option<Freeze>, CallError> {
     let named = ssm::parameter(&reached.ssm(), PARAMETER).await?;
     let client = reached.s3();
     let bucket = Bucket {

@@ -106,7 +106,10 @@ fn a_freeze_is_in_the_preview() {
         (variables["Summary"].clone(), world.page(&variables).html)
     };
     let (summary, page) = preview();
-    assert!(!summary.contains("Frozen") && !page.contains("Frozen"), "{summary}");
+    assert!(
+        !summary.contains("Frozen") && !page.contains("Frozen"),
+        "{summary}"
+    );
     world.freezes(&json!({"reason": "black friday", "until": "2099-11-30T08:00:00Z"}));
     let (summary, page) = preview();
     world.thaws();
