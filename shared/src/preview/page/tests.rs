@@ -216,6 +216,7 @@ fn everywhere(text: &str) -> Preview {
         ],
         findings: vec![Finding::Refused(t()), Finding::NotProvable(t())],
         exceptions: vec![(t(), t())],
+        freeze: some(),
         sources: vec![Revision {
             artifact: t(),
             id: t(),
