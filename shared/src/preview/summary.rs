@@ -14,6 +14,8 @@ const LIMIT: usize = 700;
 const LINE: usize = 100;
 /// What the line of a refusal is cut to: it says what to do, too.
 const REFUSAL: usize = 220;
+/// What the line of a freeze is cut to: it says until when, and why.
+const FREEZE: usize = 140;
 /// What a name is cut to, so that it leaves room for what is said of it.
 const NAME: usize = 40;
 /// What is kept for the targets, if they need it, before anything lighter is told in full.
@@ -77,7 +79,7 @@ fn refusal(preview: &Preview) -> Option<String> {
 
 /// Nothing is deployed yet, whoever approves.
 fn frozen(says: &str) -> String {
-    cut(&format!("Frozen: {}.", plain(says)), REFUSAL)
+    cut(&format!("Frozen: {}.", plain(says)), FREEZE)
 }
 
 /// The counts of all that is told below, so that none of it is lost when there is no room.
