@@ -29,6 +29,9 @@ pub enum Looked {
         sha256: String,
         /// Every reason.
         reasons: Vec<String>,
+        /// What it says all the same, if a trusted key signed it and its rollout file can be read: there
+        /// may be more to say against it.
+        rest: Option<Box<Good>>,
     },
     /// Nothing speaks against it.
     Good(Box<Good>),
@@ -80,8 +83,11 @@ pub async fn look(
     let opened = match gate::open(&envelope.bytes, policy, &here, &folder, arrived) {
         Ok(opened) => opened,
         Err(why) => {
-            let reasons = vec![why];
-            return Ok(Looked::Refused { sha256, reasons });
+            return Ok(Looked::Refused {
+                sha256,
+                reasons: vec![why],
+                rest: None,
+            });
         }
     };
     let statement = opened.verified.statement;
@@ -97,16 +103,23 @@ pub async fn look(
         };
         reasons.extend(gate::artifact(artifact, &found));
     }
-    match opened.file {
-        Some(file) if reasons.is_empty() => Ok(Looked::Good(Box::new(Good {
+    let good = opened.file.map(|file| {
+        Box::new(Good {
             statement,
             file,
             version: envelope.version,
-            sha256,
+            sha256: sha256.clone(),
             arrived: envelope.written,
-        }))),
-        _ => Ok(Looked::Refused { sha256, reasons }),
-    }
+        })
+    });
+    Ok(match good {
+        Some(good) if reasons.is_empty() => Looked::Good(good),
+        rest => Looked::Refused {
+            sha256,
+            reasons,
+            rest,
+        },
+    })
 }
 
 /// The last entry of a target's ledger, with its hash; none where there is no entry yet.

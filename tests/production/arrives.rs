@@ -71,7 +71,7 @@ fn a_release_that_arrives_serves_and_the_pipeline_hears_of_it() {
 }
 
 /// The same event again, in either form, is found done; so is what the schedule finds.
-// rules: 3.4.1 3.4.3 3.4.6 3.4.9 3.4.11 3.4.13
+// rules: 3.4.1 3.4.3 3.4.6 3.4.9 3.4.11 3.4.13 3.9.5
 #[test]
 fn what_arrives_twice_is_deployed_once() {
     let world = world();
@@ -102,6 +102,27 @@ fn what_arrives_twice_is_deployed_once() {
     assert_eq!(notified["looked"][0]["before"], "served", "{notified}");
     assert!(notified["looked"][1]["ignored"].is_string(), "{notified}");
     assert!(notified["looked"][2]["ignored"].is_string(), "{notified}");
+    // A redrive repeats a step of an execution that came to its end: it finds what came of it.
+    let execution = suite::STATE_MACHINE.replacen(":stateMachine:", ":execution:", 1);
+    let execution = format!("{execution}:r-{}-1", tested.execution);
+    let step = json!({"execution": execution, "began": "2026-11-28T16:20:00.123Z",
+        "input": {"release": tested.release(), "arrived": "any"}});
+    for step in [step.clone(), {
+        let mut failed = step;
+        failed["failed"] = true.into();
+        failed
+    }] {
+        let again = world
+            .suite
+            .production
+            .invoke(suite::DEPLOYER, &step)
+            .unwrap();
+        assert_eq!(
+            (again.failed, &again.payload["next"]),
+            (false, &json!("over"))
+        );
+        assert_eq!(again.payload["result"], "served", "{}", again.payload);
+    }
     let swept = world.gate(&json!({"sweep": true}));
     assert!(!swept.to_string().contains(&tested.release()), "{swept}");
     assert_eq!(world.ledger(&line).len(), 2);

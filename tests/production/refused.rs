@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::release::outcome::Kind;
 
 use super::case::Told;
-use crate::fixture::{World, failed, world};
+use crate::fixture::{World, failed, succeeded, world};
 use crate::releases::case::Tested;
 
 impl World {
@@ -163,13 +163,18 @@ fn an_image_that_production_does_not_have_is_a_reason() {
     let target = "AmazonEC2ContainerRegistry_V20150921.BatchDeleteImage";
     let deleted = world.suite.production.json("ecr", target, image);
     deleted.unwrap();
-    let tested = world.tested_line(&line);
-    world.delivered(&tested);
+    // Nor is it approved: both are said at once.
+    let tested = world.tested_unapproved(&line);
+    let unapproved = json!({"requireApproval": false, "approval": null});
+    succeeded(&world.run(world.release_job(&tested, &unapproved)));
     let told = world.refuses(&tested);
-    let reason = &told.outcome.reasons[0];
+    let [approvals, image] = &told.outcome.reasons[..] else {
+        panic!("{:?}", told.outcome);
+    };
+    assert!(approvals.contains("0 of the 1 approvals"), "{approvals}");
     assert!(
-        reason.starts_with("image ") && reason.contains("is not there"),
-        "{reason}"
+        image.starts_with("image ") && image.contains("is not there"),
+        "{image}"
     );
 }
 

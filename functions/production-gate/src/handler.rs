@@ -160,7 +160,16 @@ impl Gate {
         let looked = release::look(self.releases(), region, policy, release, version, again);
         let (sha256, reasons) = match looked.await? {
             Looked::Gone => return Ok(json!({"release": release, "gone": true})),
-            Looked::Refused { sha256, reasons } => (sha256, reasons),
+            Looked::Refused {
+                sha256,
+                mut reasons,
+                rest,
+            } => {
+                if let Some(rest) = rest {
+                    reasons.extend(self.against(release, &rest, again).await?);
+                }
+                (sha256, reasons)
+            }
             Looked::Good(good) => match self.against(release, &good, again).await? {
                 reasons if reasons.is_empty() => {
                     return self.start(release, attempt, &good, again).await;
