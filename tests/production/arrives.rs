@@ -157,7 +157,7 @@ fn a_version_that_is_gone_is_left_alone() {
 #[test]
 fn going_back_is_one_line() {
     let world = world();
-    let line = world.line("back");
+    let line = world.line("goes-back");
     let first = world.tested_line(&line);
     world.delivered(&first);
     world.arrives(&first);

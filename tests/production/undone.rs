@@ -15,7 +15,7 @@ use crate::fixture::world;
 #[test]
 fn a_release_that_fails_goes_back_and_is_recorded() {
     let world = world();
-    let line = world.line("broken");
+    let line = world.line("breaks");
     let before = world.serves(&line);
     let tested = world.tested_line(&line);
     world.delivered(&tested);
@@ -64,7 +64,7 @@ fn a_release_that_fails_goes_back_and_is_recorded() {
 #[test]
 fn an_execution_that_is_stopped_is_cleaned_up_after() {
     let world = world();
-    let line = world.line("stopped");
+    let line = world.line("is-stopped");
     let before = world.serves(&line);
     let tested = world.tested_line(&line);
     world.delivered(&tested);
