@@ -22,7 +22,7 @@ use step::{Tally, tests};
 /// Run every check: format, lints, docs, licences, schemas, tests, templates, the suite.
 ///
 /// A failed step stops nothing; the last line counts what passed and what failed. From a clean clone
-/// it takes some twenty minutes on two cores, most of them for builds.
+/// it takes half an hour on two cores, half of it for builds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Leave out what needs the emulator
