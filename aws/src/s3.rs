@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 pub use aws_sdk_s3::Client;
+use aws_sdk_s3::primitives::ByteStream;
 use shared::artifact::{FIRST_READ_BYTES, LIMITS, PartialZip, Progress};
 use shared::error::Failure;
 use shared::job::Artifact;
@@ -154,13 +155,7 @@ async fn read(
     let total = answer
         .content_range()
         .and_then(|range| range.rsplit_once('/')?.1.parse().ok());
-    let body = answer.body.collect().await.map_err(|error| CallError {
-        operation: OPERATION,
-        kind: Kind::Unanswered,
-        code: String::new(),
-        message: error.to_string(),
-    })?;
-    let bytes = body.to_vec();
+    let bytes = collected(answer.body).await?;
     // Without Content-Range the answer is the whole object.
     let total = total.unwrap_or(bytes.len() as u64);
     Ok(Piece {
@@ -169,4 +164,15 @@ async fn read(
         total,
         pin,
     })
+}
+
+/// All of a body that is small enough to be kept whole.
+async fn collected(body: ByteStream) -> Result<Vec<u8>, CallError> {
+    let body = body.collect().await.map_err(|error| CallError {
+        operation: "s3:GetObject",
+        kind: Kind::Unanswered,
+        code: String::new(),
+        message: error.to_string(),
+    })?;
+    Ok(body.to_vec())
 }

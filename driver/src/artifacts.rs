@@ -142,14 +142,10 @@ impl<'a> Artifacts<'a> {
 
     /// A file that a release delivered by itself.
     async fn object(&self, place: &Place, key: &str, version: &str) -> Result<Vec<u8>, Failure> {
-        let bucket = Bucket {
-            client: &self.client,
-            name: self.released.map_or("", |released| {
-                &released.statement.predicate.destination.bucket
-            }),
-            owner: &self.job.account,
-            kms_key: None,
-        };
+        let name = self.released.map_or("", |released| {
+            &released.statement.predicate.destination.bucket
+        });
+        let bucket = Bucket::of(&self.client, name, &self.job.account);
         match kept::get(bucket, key, Some(version)).await {
             Ok(Some(kept)) => Ok(kept.bytes),
             Ok(None) => Err(Failure::configuration(format!(

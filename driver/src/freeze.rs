@@ -39,12 +39,7 @@ pub async fn of(work: &Work<'_>) -> Option<String> {
 async fn look(reached: &aws::clients::Target, account: &str) -> Result<Option<Freeze>, CallError> {
     let named = ssm::parameter(&reached.ssm(), PARAMETER).await?;
     let client = reached.s3();
-    let bucket = Bucket {
-        client: &client,
-        name: &named.value,
-        owner: account,
-        kms_key: None,
-    };
+    let bucket = Bucket::of(&client, &named.value, account);
     // To those who may not list the bucket, S3 says of an object that is not there that it is denied.
     let kept = kept::get(bucket, freeze::KEY, None).await?;
     Ok(kept.and_then(|kept| Freeze::parse(&kept.bytes, aws::job::now())))

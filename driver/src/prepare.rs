@@ -47,10 +47,21 @@ pub async fn prepare(
     state: &mut State,
     artifacts: &mut Artifacts<'_>,
 ) -> Result<Readiness, Failure> {
-    let checked = match check(work, state, artifacts).await? {
-        Checking::Busy(text) => return Ok(Readiness::Busy(text)),
-        Checking::Checked(checked) => *checked,
-    };
+    match check(work, state, artifacts).await? {
+        Checking::Busy(text) => Ok(Readiness::Busy(text)),
+        Checking::Checked(checked) => {
+            let prepared = prepare_checked(work, state, *checked).await?;
+            Ok(Readiness::Ready(Box::new(prepared)))
+        }
+    }
+}
+
+/// As [`prepare`], once everything is checked.
+pub async fn prepare_checked(
+    work: &Work<'_>,
+    state: &mut State,
+    checked: Checked,
+) -> Result<Prepared, Failure> {
     let Checked {
         seen,
         known,
@@ -71,7 +82,7 @@ pub async fn prepare(
         let places: Vec<usize> = made.iter().map(|made| made.n).collect();
         stacks::discard(work, state, &places).await;
     }
-    Ok(Readiness::Ready(Box::new(begun?)))
+    begun
 }
 
 /// What speaks against a state that has to travel in a token: that of the attempt as it begins.

@@ -4,14 +4,16 @@
 use aws::clients::Clients;
 use aws::ecr;
 use aws::error::{CallError, Kind as CallKind};
+use aws::events;
 use aws::s3::bucket::{Bucket, list};
 use aws::s3::kept;
 use futures_util::future::join_all;
-use shared::ledger::{self, Entry};
+use shared::ledger::{self, Entry, OfRelease};
 use shared::names::Digest;
+use shared::production::announcement::{self, Announcement};
 use shared::production::gate::{self, Found, Policy};
 use shared::release::envelope::Envelope;
-use shared::release::outcome::{self, Kind};
+use shared::release::outcome::{self, Kind, Outcome};
 use shared::release::statement::{Destination, Statement};
 use shared::release::{self, ENVELOPE, verify};
 use shared::rollout_file::RolloutFile;
@@ -165,6 +167,16 @@ pub async fn heads(
     join_all(each).await.into_iter().collect()
 }
 
+/// The last entries of those ledgers that have any.
+pub async fn last_entries(
+    releases: Bucket<'_>,
+    targets: &[String],
+) -> Result<Vec<Entry>, CallError> {
+    let heads = heads(releases, targets).await?;
+    let entries = heads.into_iter().flatten().map(|(entry, _)| entry);
+    Ok(entries.collect())
+}
+
 /// The newest attempt at a release, and what came of it; none when nobody has taken it up.
 pub async fn newest(releases: Bucket<'_>, name: &str) -> Result<Option<(u32, Kind)>, CallError> {
     let listed = list(releases, &outcome::folder(name)).await?;
@@ -220,4 +232,25 @@ pub async fn images_missing(clients: &Clients, good: &Good) -> Result<Vec<String
         }
     }
     Ok(reasons)
+}
+
+/// Writes down what came of a release, once: what is there already stays.
+pub async fn say(releases: Bucket<'_>, outcome: &Outcome) -> Result<(), CallError> {
+    let key = outcome::key(&outcome.release, outcome.attempt, outcome.result);
+    kept::put(releases, &key, &outcome.bytes(), None)
+        .await
+        .map(drop)
+}
+
+/// Tells the world what came of a release.
+pub async fn announce(
+    clients: &Clients,
+    outcome: &Outcome,
+    of: Option<&OfRelease>,
+) -> Result<(), CallError> {
+    let told = Announcement::new(outcome, of);
+    // Plain structs of texts and numbers always serialise.
+    let detail = serde_json::to_string(&told).unwrap_or_default();
+    let (source, kind) = (announcement::SOURCE, announcement::DETAIL_TYPE);
+    events::put(&clients.events(), source, kind, &detail).await
 }

@@ -110,6 +110,18 @@ pub struct Order {
     pub release: String,
 }
 
+impl Order {
+    /// The same, but after all that these entries are of: who asks for a release means it to come after
+    /// what was deployed by then, also within the same second, and whatever two clocks say.
+    #[must_use]
+    pub fn after(mut self, heads: &[Entry]) -> Self {
+        let known = heads.iter().filter_map(|head| head.release.as_ref());
+        let newest = known.map(|release| release.order.at).max();
+        self.at = newest.map_or(self.at, |newest| self.at.max(newest + 1));
+        self
+    }
+}
+
 /// The JSON Schema of an entry.
 pub fn entry_schema() -> Value {
     schema_for!(Entry).to_value()
@@ -143,6 +155,14 @@ pub fn read_key(key: &str) -> Option<(&str, u64)> {
     let fits = digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit());
     let number = digits.parse().ok().filter(|_| fits && !target.is_empty())?;
     Some((target, number))
+}
+
+/// The targets that have entries among these keys, which come sorted.
+pub fn targets<'a>(keys: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let each = keys.into_iter().filter_map(read_key);
+    let mut targets: Vec<String> = each.map(|(target, _)| target.to_owned()).collect();
+    targets.dedup();
+    targets
 }
 
 /// Hexadecimal sha256 of an entry's bytes.

@@ -21,6 +21,8 @@ mod traffic;
 mod undo;
 pub mod watch;
 
+pub use backward::give_up;
+
 use crate::error::{Failure, FailureKind};
 use crate::rollout_file::RolloutFile;
 use crate::rollout_file::images::Image;
@@ -185,28 +187,6 @@ pub fn advance(state: &mut State, seen: &[Seen], file: &RolloutFile, now: u64) -
             percent: 0,
         },
     }
-}
-
-/// From here on everything goes back, because whoever was at work has ended; a rollout that goes back
-/// already is left alone.
-pub fn give_up(state: &mut State, file: &RolloutFile, why: &str, now: u64) {
-    if state.turned.is_some() {
-        return;
-    }
-    let unserved = |watch: &&mut Watch| watch.phase != Phase::Served;
-    let place = state
-        .targets
-        .iter()
-        .position(|watch| watch.phase != Phase::Served);
-    if let Some(watch) = state.targets.iter_mut().find(unserved) {
-        watch.cause = Some(why.to_owned());
-    }
-    let turn = Turn {
-        since: now,
-        target: place.unwrap_or(0),
-        kind: FailureKind::JobFailed,
-    };
-    backward::turn_round(state, file, turn);
 }
 
 /// What makes beginning target `n` idempotent, and says whose it is: 38 of 64 characters (CONTRACTS

@@ -22,6 +22,18 @@ pub struct Bucket<'a> {
     pub kms_key: Option<&'a str>,
 }
 
+impl<'a> Bucket<'a> {
+    /// One whose own key encrypts what is written.
+    pub fn of(client: &'a Client, name: &'a str, owner: &'a str) -> Self {
+        Self {
+            client,
+            name,
+            owner,
+            kms_key: None,
+        }
+    }
+}
+
 /// An object as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {

@@ -6,8 +6,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use super::bucket::Bucket;
+use super::collected;
 use super::object::content;
-use crate::error::{CallError, Kind};
+use crate::error::CallError;
 use crate::time::seconds;
 
 /// An object's content, and what it was read as.
@@ -168,13 +169,7 @@ pub async fn hashed(
             .send()
             .await
             .map_err(|error| CallError::new(OPERATION, error))?;
-        let body = answer.body.collect().await.map_err(|error| CallError {
-            operation: OPERATION,
-            kind: Kind::Unanswered,
-            code: String::new(),
-            message: error.to_string(),
-        })?;
-        Ok::<_, CallError>(body.into_bytes())
+        collected(answer.body).await
     });
     let hashed = pieces.buffered(UNDER_WAY).try_fold(
         (0_u64, Sha256::new()),
@@ -190,6 +185,7 @@ pub async fn hashed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Kind;
     use crate::replay::{Answer, replay};
     use aws_sdk_s3::Client;
     use serde_json::json;
@@ -200,12 +196,7 @@ mod tests {
     }
 
     fn of(client: &Client) -> Bucket<'_> {
-        Bucket {
-            client,
-            name: "state",
-            owner: "222222222222",
-            kms_key: None,
-        }
+        Bucket::of(client, "state", "222222222222")
     }
 
     // rules: 3.9.4

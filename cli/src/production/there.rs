@@ -78,12 +78,7 @@ impl There {
     }
 
     pub(super) fn releases(&self) -> Bucket<'_> {
-        Bucket {
-            client: &self.client,
-            name: &self.bucket,
-            owner: &self.account,
-            kms_key: None,
-        }
+        Bucket::of(&self.client, &self.bucket, &self.account)
     }
 
     pub(super) fn failed(&self, key: &str, error: &CallError) -> anyhow::Error {
@@ -94,10 +89,7 @@ impl There {
     pub(super) async fn targets(&self) -> Result<Vec<String>> {
         let all = list(self.releases(), ledger::FOLDER).await;
         let all = all.map_err(|error| self.failed(ledger::FOLDER, &error))?;
-        let each = all.iter().filter_map(|one| ledger::read_key(&one.key));
-        let mut targets: Vec<String> = each.map(|(target, _)| target.to_owned()).collect();
-        targets.dedup();
-        Ok(targets)
+        Ok(ledger::targets(all.iter().map(|one| one.key.as_str())))
     }
 
     /// The entries of a target, as they lie there: numbers and bytes.

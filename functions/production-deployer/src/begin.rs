@@ -91,11 +91,7 @@ async fn previous(
         Some(target) => target.to_owned(),
         None => {
             let all = list(deployer.releases(), ledger::FOLDER).await?;
-            let mut targets: Vec<String> = all
-                .iter()
-                .filter_map(|entry| Some(ledger::read_key(&entry.key)?.0.to_owned()))
-                .collect();
-            targets.dedup();
+            let targets = ledger::targets(all.iter().map(|entry| entry.key.as_str()));
             match targets.as_slice() {
                 [one] => one.clone(),
                 [] => {
@@ -168,7 +164,7 @@ async fn claim(deployer: &Deployer, held: &mut Held) -> Result<(), Stop> {
             reasons: Vec::new(),
             ledger: Vec::new(),
         };
-        let bytes = serde_json::to_vec_pretty(&outcome).unwrap_or_default();
+        let bytes = outcome.bytes();
         let key = outcome::key(&name, attempt, Kind::Started);
         let ours = match kept::put(deployer.releases(), &key, &bytes, None).await? {
             Some(_) => true,
@@ -206,6 +202,10 @@ pub async fn verify(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> 
     let approvals = &good.statement.predicate.approvals;
     held.record.approvers = approvals.iter().map(|one| one.by.clone()).collect();
     held.record.targets = good.targets();
+    if held.record.asked {
+        let heads = release::last_entries(deployer.releases(), &held.record.targets).await?;
+        held.record.order = held.record.order.clone().after(&heads);
+    }
     held.record.phase = Phase::Wait;
     Ok(Next::Go)
 }

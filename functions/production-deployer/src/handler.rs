@@ -15,7 +15,7 @@ use shared::production::wish::{Wanted, Wish};
 use shared::release::outcome::Kind;
 
 use crate::begin::{self, Begun};
-use crate::place::{Deployer, Held};
+use crate::place::{Deployer, Held, Overtaken};
 
 /// An invocation takes up no other phase after this long: each can take its time, and the function's
 /// timeout is fifteen minutes.
@@ -92,13 +92,12 @@ pub async fn handle(deployer: &Deployer, event: LambdaEvent<Value>) -> Result<Va
         ));
     };
     let started = SystemTime::now();
-    let held = match find(deployer, &asked).await {
+    let mut held = match find(deployer, &asked).await {
         Ok(Found::Held(held)) => *held,
         Ok(Found::Over(answer)) => return Ok(answer),
         Ok(Found::Wait(text)) => return Ok(waits(deployer, &asked, &text)),
         Err(stop) => return stopped(deployer, &asked, stop),
     };
-    let mut held = held;
     loop {
         if held.record.phase == Phase::Over {
             return Ok(over(&held));
@@ -184,7 +183,7 @@ async fn find(deployer: &Deployer, asked: &Asked) -> Result<Found, Stop> {
     if held.record.execution != asked.execution {
         return Ok(Found::Over(over(&held)));
     }
-    if asked.failed {
+    if asked.failed && held.record.abandoned.is_none() {
         return abandon(
             deployer,
             held,
@@ -234,14 +233,14 @@ async fn clean_up(deployer: &Deployer, asked: &Asked, execution: &str) -> Result
     .await
 }
 
+/// Gives it up, for the first reason there is; and whoever takes it up is written down before anything else
+/// is done.
 async fn abandon(deployer: &Deployer, mut held: Held, why: &str) -> Result<Found, Stop> {
-    if held.record.abandoned.is_none() {
-        held.record.abandoned = Some(why.to_owned());
-        if let Err(crate::place::Overtaken) = deployer.write(&mut held).await? {
-            return Err(Stop::Overtaken);
-        }
+    held.record.abandoned.get_or_insert_with(|| why.to_owned());
+    match deployer.write(&mut held).await? {
+        Ok(()) => Ok(Found::Held(Box::new(held))),
+        Err(Overtaken) => Err(Stop::Overtaken),
     }
-    Ok(Found::Held(Box::new(held)))
 }
 
 fn waits(deployer: &Deployer, asked: &Asked, text: &str) -> Value {

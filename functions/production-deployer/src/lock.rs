@@ -79,12 +79,7 @@ async fn leave_queue(deployer: &Deployer, record: &Record) -> Result<(), CallErr
 
 /// What is newer, and was deployed already or waits, too.
 async fn outdone(deployer: &Deployer, record: &Record) -> Result<Option<Vec<String>>, CallError> {
-    let heads = release::heads(deployer.releases(), &record.targets).await?;
-    let heads: Vec<_> = heads
-        .into_iter()
-        .flatten()
-        .map(|(entry, _)| entry)
-        .collect();
+    let heads = release::last_entries(deployer.releases(), &record.targets).await?;
     let mut queues = Vec::new();
     for target in &record.targets {
         let mut queue = Vec::new();

@@ -72,21 +72,12 @@ impl Deployer {
 
     /// The bucket of releases.
     pub fn releases(&self) -> Bucket<'_> {
-        self.bucket(&self.setup.releases)
+        Bucket::of(&self.s3, &self.setup.releases, &self.setup.account)
     }
 
     /// The bucket of state.
     pub fn state(&self) -> Bucket<'_> {
-        self.bucket(&self.setup.state)
-    }
-
-    fn bucket<'a>(&'a self, name: &'a str) -> Bucket<'a> {
-        Bucket {
-            client: &self.s3,
-            name,
-            owner: &self.setup.account,
-            kms_key: None,
-        }
+        Bucket::of(&self.s3, &self.setup.state, &self.setup.account)
     }
 
     /// The record of this id; none when there is none yet.

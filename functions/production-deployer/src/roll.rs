@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws::job::{Round, now};
 use driver::artifacts::{Artifacts, Released};
-use driver::check::{Checking, check};
-use driver::prepare::{self, Readiness};
+use driver::check::{Checked, Checking, check};
+use driver::prepare;
 use driver::release::{self, Good};
 use driver::request::Request;
 use driver::{Purpose, Work, advance, live, preflight, publish, sight};
@@ -101,70 +101,63 @@ pub async fn prepare(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop>
     let mut state = state_of(&work, held)?;
     let released = Released::new(&good.statement);
     let mut artifacts = Artifacts::released(&deployer.clients, &job, &released).await;
-    if held.record.abandoned.is_none() {
-        match unchanged(deployer, held, &good, &work).await {
-            Ok(None) => {}
-            Ok(Some(reasons)) => {
-                let summary =
-                    "production is not what the approver saw, nor what the last release left"
-                        .to_owned();
-                held.record
-                    .ends_untouched(Kind::Refused, now(), summary, reasons);
-                return Ok(Next::Go);
-            }
-            Err(stop) => return Err(stop),
-        }
-    }
-    if held.record.abandoned.is_none()
-        && let Some(reasons) = around(&work, &state, &mut artifacts).await
-    {
-        let summary =
-            "what it needs is not there, or not to be used; nothing was changed".to_owned();
-        held.record
-            .ends_untouched(Kind::Refused, now(), summary, reasons);
-        return Ok(Next::Go);
-    }
-    match prepare::prepare(&work, &mut state, &mut artifacts).await {
-        Ok(Readiness::Ready(_)) => {
-            held.record.from = state
-                .targets
-                .iter()
-                .map(|watch| watch.was.clone().unwrap_or_default())
-                .collect();
-            held.record.state = Some(token::encode(&state));
-            held.record.phase = Phase::RollOut;
-            Ok(Next::Go)
-        }
-        Ok(Readiness::Busy(text)) if driver::decide::is_late(&request.file, &state, now()) => {
+    let checked = match check(&work, &state, &mut artifacts).await {
+        Ok(Checking::Checked(checked)) => *checked,
+        Ok(Checking::Busy(text)) if driver::decide::is_late(&request.file, &state, now()) => {
             let failure = driver::decide::still_busy(&request.file, &text);
-            Ok(refused(held, &failure))
+            return Ok(refused(held, &failure));
         }
-        Ok(Readiness::Busy(text)) => Ok(Next::Wait(text)),
-        Err(failure) if prepare::may_pass(&work, &failure, &state) => {
-            Ok(Next::Wait(failure.message))
+        Ok(Checking::Busy(text)) => return Ok(Next::Wait(text)),
+        Err(failure) => return Ok(not_prepared(held, &work, &state, failure)),
+    };
+    if held.record.abandoned.is_none() {
+        let against = match unchanged(deployer, held, &good, &work, &checked).await? {
+            Some(reasons) => Some((
+                "production is not what the approver saw, nor what the last release left",
+                reasons,
+            )),
+            None => around(&work, &checked).await.map(|reasons| {
+                let summary = "what it needs is not there, or not to be used; nothing was changed";
+                (summary, reasons)
+            }),
+        };
+        if let Some((summary, reasons)) = against {
+            held.record
+                .ends_untouched(Kind::Refused, now(), summary.to_owned(), reasons);
+            return Ok(Next::Go);
         }
-        Err(failure) => Ok(refused(held, &failure)),
+    }
+    if let Err(failure) = prepare::prepare_checked(&work, &mut state, checked).await {
+        return Ok(not_prepared(held, &work, &state, failure));
+    }
+    held.record.from = state
+        .targets
+        .iter()
+        .map(|watch| watch.was.clone().unwrap_or_default())
+        .collect();
+    held.record.state = Some(token::encode(&state));
+    held.record.phase = Phase::RollOut;
+    Ok(Next::Go)
+}
+
+/// What AWS did not answer may pass; everything else refuses it.
+fn not_prepared(held: &mut Held, work: &Work<'_>, state: &State, failure: Failure) -> Next {
+    match prepare::may_pass(work, &failure, state) {
+        true => Next::Wait(failure.message),
+        false => refused(held, &failure),
     }
 }
 
 /// What speaks against it around its targets: roles, secrets, log groups, images, and who may use them. As
-/// the preview looked at it; what cannot be proven speaks against nothing. What stops the looking stops
-/// preparing, too, which says why.
-async fn around(
-    work: &Work<'_>,
-    state: &State,
-    artifacts: &mut Artifacts<'_>,
-) -> Option<Vec<String>> {
-    let Ok(Checking::Checked(checked)) = check(work, state, artifacts).await else {
-        return None;
-    };
+/// the preview looked at it; what cannot be proven speaks against nothing.
+async fn around(work: &Work<'_>, checked: &Checked) -> Option<Vec<String>> {
     let own = |end: &driver::End<'_>| {
         let partition = end.target.region.partition();
         let account = &end.account;
         RoleArn::parse(&format!("arn:{partition}:iam::{account}:role/{ROLE}"))
     };
     let deployers: Vec<Option<RoleArn>> = work.ends.iter().map(own).collect();
-    let found = preflight::preflight(work, &checked, &deployers).await;
+    let found = preflight::preflight(work, checked, &deployers).await;
     let names = work.ends.iter().map(|end| end.target.name.as_str());
     let names: Vec<&str> = names.collect();
     let refused = found.into_iter().filter_map(|(n, finding)| match finding {
@@ -192,8 +185,9 @@ async fn unchanged(
     held: &Held,
     good: &Good,
     work: &Work<'_>,
+    checked: &Checked,
 ) -> Result<Option<Vec<String>>, Stop> {
-    let lives = match live::now(work).await {
+    let lives = match live::live(work, &checked.seen).await {
         Ok(lives) => lives,
         Err(failure) if failure.kind == FailureKind::SystemUnavailable => {
             return Err(unavailable(failure));

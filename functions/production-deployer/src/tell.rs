@@ -1,11 +1,9 @@
 //! The end: an entry in the ledger of each target, the outcome that the pipeline follows, the locks given
 //! back, and the announcement.
 
-use aws::events;
 use aws::s3::kept;
 use driver::release;
 use shared::ledger::{self, Came, Entry, NOTHING};
-use shared::production::announcement::{self, Announcement};
 use shared::production::record::{self, Phase};
 use shared::release::outcome::{self, Kind, Outcome};
 
@@ -81,39 +79,21 @@ pub async fn tell(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop> {
     let Some(end) = held.record.end.clone() else {
         return Err(Stop::Lost("a record at its end has none".to_owned()));
     };
-    let (release, attempt) = (held.record.release.as_str(), held.record.attempt);
+    let of = held.record.of_release(end.at);
     let outcome = Outcome {
         version: 1,
-        release: release.to_owned(),
+        release: held.record.release.clone(),
         release_sha256: held.record.sha256.clone(),
-        attempt,
+        attempt: held.record.attempt,
         result: end.result,
         at: end.at,
-        summary: end.summary.clone(),
-        reasons: end.reasons.clone(),
-        ledger: end.ledger.clone(),
+        summary: end.summary,
+        reasons: end.reasons,
+        ledger: end.ledger,
     };
-    let bytes = serde_json::to_vec_pretty(&outcome).unwrap_or_default();
-    let key = outcome::key(release, attempt, end.result);
-    kept::put(deployer.releases(), &key, &bytes, None).await?;
+    release::say(deployer.releases(), &outcome).await?;
     lock::give_back(deployer, &held.record).await?;
-    let told = Announcement::new(
-        (release, attempt),
-        end.result,
-        &end.summary,
-        &end.reasons,
-        Some(&held.record.of_release(end.at)),
-        end.ledger,
-    );
-    let detail = serde_json::to_string(&told).unwrap_or_default();
-    let client = deployer.clients.events();
-    events::put(
-        &client,
-        announcement::SOURCE,
-        announcement::DETAIL_TYPE,
-        &detail,
-    )
-    .await?;
+    release::announce(&deployer.clients, &outcome, Some(&of)).await?;
     kept::delete(deployer.state(), &record::open(&held.record.id), None).await?;
     held.record.phase = Phase::Over;
     Ok(Next::Go)

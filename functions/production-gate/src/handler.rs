@@ -3,18 +3,17 @@
 use aws::clients::Clients;
 use aws::error::CallError;
 use aws::job::now;
+use aws::s3::Client;
 use aws::s3::bucket::Bucket;
-use aws::s3::{Client, kept};
-use aws::{events, states};
+use aws::states;
 use driver::release::{self, Good, Looked};
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use shared::ledger::Order;
-use shared::production::announcement::{self, Announcement};
 use shared::production::arrival::{Arrival, Asked, release_of};
 use shared::production::gate::{Policy, older};
 use shared::production::wish::Wish;
-use shared::release::outcome::{self, Kind, Outcome};
+use shared::release::outcome::{Kind, Outcome};
 
 /// How the function is set up.
 pub struct Setup {
@@ -46,7 +45,7 @@ impl Setup {
 
 /// The gate.
 pub struct Gate {
-    clients: Clients,
+    pub(crate) clients: Clients,
     s3: Client,
     pub(crate) setup: Setup,
 }
@@ -68,24 +67,11 @@ impl Gate {
     }
 
     pub(crate) fn releases(&self) -> Bucket<'_> {
-        self.bucket(&self.setup.releases)
+        Bucket::of(&self.s3, &self.setup.releases, &self.setup.account)
     }
 
     pub(crate) fn state(&self) -> Bucket<'_> {
-        self.bucket(&self.setup.state)
-    }
-
-    pub(crate) fn machine(&self) -> aws::states::Client {
-        self.clients.states()
-    }
-
-    fn bucket<'a>(&'a self, name: &'a str) -> Bucket<'a> {
-        Bucket {
-            client: &self.s3,
-            name,
-            owner: &self.setup.account,
-            kms_key: None,
-        }
+        Bucket::of(&self.s3, &self.setup.state, &self.setup.account)
     }
 
     /// Does what an event asks for. What failed for a passing reason makes the invocation fail, after
@@ -187,18 +173,17 @@ impl Gate {
         good: &Good,
         again: bool,
     ) -> Result<Vec<String>, CallError> {
-        let order = Order {
-            at: if again { now() } else { good.arrived },
-            release: release.to_owned(),
-        };
-        let heads = release::heads(self.releases(), &good.targets()).await?;
-        let heads: Vec<_> = heads
-            .into_iter()
-            .flatten()
-            .map(|(entry, _)| entry)
-            .collect();
-        let mut reasons = older(&order, &heads);
-        reasons.extend(driver::release::images_missing(&self.clients, good).await?);
+        let mut reasons = Vec::new();
+        // What is looked at again counts from then, and nothing is newer.
+        if !again {
+            let order = Order {
+                at: good.arrived,
+                release: release.to_owned(),
+            };
+            let heads = release::last_entries(self.releases(), &good.targets()).await?;
+            reasons.extend(older(&order, &heads));
+        }
+        reasons.extend(release::images_missing(&self.clients, good).await?);
         Ok(reasons)
     }
 
@@ -260,22 +245,6 @@ impl Gate {
             1 => "one reason speaks against it".to_owned(),
             n => format!("{n} reasons speak against it"),
         };
-        let told = Announcement::new(
-            (release, attempt),
-            Kind::Refused,
-            &summary,
-            &reasons,
-            None,
-            Vec::new(),
-        );
-        let detail = serde_json::to_string(&told).unwrap_or_default();
-        events::put(
-            &self.clients.events(),
-            announcement::SOURCE,
-            announcement::DETAIL_TYPE,
-            &detail,
-        )
-        .await?;
         let outcome = Outcome {
             version: 1,
             release: release.to_owned(),
@@ -287,9 +256,8 @@ impl Gate {
             reasons: reasons.clone(),
             ledger: Vec::new(),
         };
-        let bytes = serde_json::to_vec_pretty(&outcome).unwrap_or_default();
-        let key = outcome::key(release, attempt, Kind::Refused);
-        kept::put(self.releases(), &key, &bytes, None).await?;
+        release::announce(&self.clients, &outcome, None).await?;
+        release::say(self.releases(), &outcome).await?;
         tracing::warn!(release, ?reasons, "refused");
         Ok(json!({"release": release, "attempt": attempt, "refused": reasons}))
     }

@@ -78,7 +78,7 @@ impl Gate {
                 format!("{} is no record ({error})", key(id)),
             )
         })?;
-        let client = self.machine();
+        let client = self.clients.states();
         let known = states::execution(&client, &record.execution).await?;
         if known.as_ref().is_some_and(|known| known.ended.is_none()) {
             return Ok(json!({"open": id, "running": record.execution}));

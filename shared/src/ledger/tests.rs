@@ -114,6 +114,23 @@ fn a_chain_that_was_written_anew_does_not_lead_to_what_was_announced() {
 }
 
 #[test]
+fn what_a_person_asks_for_comes_after_what_was_deployed_by_then() {
+    let order = |at| Order {
+        at,
+        release: "orders/0".into(),
+    };
+    let heads = [entry(1, NOTHING), entry(2, NOTHING)];
+    let head = heads[1].release.clone().unwrap().order;
+    for at in [head.at - 1, head.at] {
+        let asked = order(at).after(&heads);
+        assert_eq!(asked.at, head.at + 1);
+        assert!(asked > head);
+    }
+    assert_eq!(order(head.at + 9).after(&heads).at, head.at + 9);
+    assert_eq!(order(7).after(&[]).at, 7);
+}
+
+#[test]
 fn an_entry_of_another_place_or_version_is_none() {
     let bytes = entry(2, NOTHING).bytes();
     assert!(Entry::parse(&bytes, TARGET, 2).is_ok());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ledger::OfRelease;
-use crate::release::outcome::{Entry, Kind};
+use crate::release::outcome::{Entry, Kind, Outcome};
 
 /// `source` of every event.
 pub const SOURCE: &str = "redbutton";
@@ -50,15 +50,17 @@ pub fn announcement_schema() -> Value {
 const LONGEST_TEXT: usize = 8_000;
 
 impl Announcement {
-    /// Of what came of an attempt.
-    pub fn new(
-        (release, attempt): (&str, u32),
-        result: Kind,
-        summary: &str,
-        reasons: &[String],
-        of: Option<&OfRelease>,
-        ledger: Vec<Entry>,
-    ) -> Self {
+    /// Of what came of an attempt; `of` is what the ledger says of the release, once it was taken up.
+    pub fn new(outcome: &Outcome, of: Option<&OfRelease>) -> Self {
+        let Outcome {
+            release,
+            attempt,
+            result,
+            summary,
+            reasons,
+            ledger,
+            ..
+        } = outcome;
         let what = match result {
             Kind::Started => "is being deployed",
             Kind::Served => "serves in production",
@@ -77,17 +79,17 @@ impl Announcement {
         if let Some(of) = of {
             text.push_str(&format!("Execution {}\n", of.execution));
         }
-        for entry in &ledger {
+        for entry in ledger {
             text.push_str(&format!("Ledger {} sha256 {}\n", entry.key, entry.sha256));
         }
         Self {
             version: 1,
-            release: release.to_owned(),
-            result,
-            attempt,
-            summary: summary.to_owned(),
-            reasons: reasons.to_vec(),
-            ledger,
+            release: release.clone(),
+            result: *result,
+            attempt: *attempt,
+            summary: summary.clone(),
+            reasons: reasons.clone(),
+            ledger: ledger.clone(),
             approvers,
             text: crate::job::answer::cut(&text, LONGEST_TEXT),
         }
@@ -104,21 +106,28 @@ mod tests {
             key: "ledger/stack/ap-southeast-2/orders/00000002.json".into(),
             sha256: "ab".into(),
         };
-        let told = Announcement::new(
-            ("orders/1", 2),
-            Kind::Failed,
-            "stack orders was not released",
-            &["exit code 1".to_owned()],
-            None,
-            vec![entry],
-        );
+        let outcome = Outcome {
+            version: 1,
+            release: "orders/1".into(),
+            release_sha256: String::new(),
+            attempt: 2,
+            result: Kind::Failed,
+            at: 0,
+            summary: "stack orders was not released".into(),
+            reasons: vec!["exit code 1".into()],
+            ledger: vec![entry],
+        };
+        let told = Announcement::new(&outcome, None);
         assert_eq!(
             told.text,
             "Release orders/1 FAILED in production (attempt 2).\n\nstack orders was not released\n\
              - exit code 1\nLedger ledger/stack/ap-southeast-2/orders/00000002.json sha256 ab\n"
         );
-        let long = vec!["x".repeat(9_000)];
-        let told = Announcement::new(("o/1", 1), Kind::Refused, "s", &long, None, vec![]);
+        let long = Outcome {
+            reasons: vec!["x".repeat(9_000)],
+            ..outcome
+        };
+        let told = Announcement::new(&long, None);
         assert!(told.text.chars().count() <= 8_000);
     }
 }

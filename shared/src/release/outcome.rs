@@ -118,6 +118,12 @@ pub fn newest<'a>(
 }
 
 impl Outcome {
+    /// As it lies in the bucket.
+    pub fn bytes(&self) -> Vec<u8> {
+        // Plain structs of texts and numbers always serialise.
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+
     /// Reads an outcome's object, of this release and no other.
     pub fn parse(bytes: &[u8], release: &str) -> Result<Self, String> {
         let outcome: Self = serde_json::from_slice(bytes)

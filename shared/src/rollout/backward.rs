@@ -1,8 +1,9 @@
 //! One look at all targets on their way back: the first failure turns all of them round.
 
 use super::seen::Seen;
-use super::watch::{Phase, Progress};
+use super::watch::{Phase, Progress, Watch};
 use super::{Ending, Look, Round, State, Step, Turn, actions, shows, stack, task, undo, waiting};
+use crate::error::FailureKind;
 use crate::rollout_file::target::Kind;
 use crate::rollout_file::{OnFailure, RolloutFile};
 
@@ -25,6 +26,28 @@ pub(super) fn turn_round(state: &mut State, file: &RolloutFile, turn: Turn) {
         }
     }
     state.turned = Some(turn);
+}
+
+/// From here on everything goes back, because whoever was at work has ended; a rollout that goes back
+/// already is left alone.
+pub fn give_up(state: &mut State, file: &RolloutFile, why: &str, now: u64) {
+    if state.turned.is_some() {
+        return;
+    }
+    let unserved = |watch: &&mut Watch| watch.phase != Phase::Served;
+    let place = state
+        .targets
+        .iter()
+        .position(|watch| watch.phase != Phase::Served);
+    if let Some(watch) = state.targets.iter_mut().find(unserved) {
+        watch.cause = Some(why.to_owned());
+    }
+    let turn = Turn {
+        since: now,
+        target: place.unwrap_or(0),
+        kind: FailureKind::JobFailed,
+    };
+    turn_round(state, file, turn);
 }
 
 pub(super) fn backward(
