@@ -1,35 +1,31 @@
 //! `redbutton rehearse`: the pipeline of a template, run on this machine.
 //!
-//! In reading order: `options` is what it can be told; `world` is what there is before; `stage`
-//! starts local AWS and deploys; `check` holds the options against the pipeline; `plan` says what
-//! will run; `watcher` shows the run on the `screen` and asks, `pages` lays down what it points to, and
-//! `alive` knows what is silent; `run` runs it to its end.
+//! In reading order: `options` is what it can be told; `stage` starts local AWS, makes the world and
+//! deploys; `check` holds the options against the pipeline; `plan` says what will run; `watcher` shows
+//! the run on the `screen` and asks, and `alive` knows what is silent; `run` runs it to its end.
 
 mod alive;
 mod check;
 mod options;
-mod pages;
 mod plan;
 mod run;
 mod screen;
 mod stage;
 mod watcher;
-mod world;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Error, Result};
-use rehearsal::pipeline::{Inputs, PipelineTemplate, WrongDefinition};
+use rehearsal::pipeline::{Inputs, Pages, PipelineTemplate, WrongDefinition};
+use rehearsal::world_file::{self, World};
 use rehearsal::{interrupt, say};
 
 pub(crate) use options::Options;
-use pages::Pages;
 use screen::Screen;
 use stage::Stage;
 use watcher::{Answers, Voice, Watcher, json_line};
-use world::World;
 
 use crate::paint::Paint;
 use crate::wrong_use::{WRONG_USE, WrongUse};
@@ -109,7 +105,7 @@ fn read(options: &Options) -> Result<Order> {
     let world = options
         .world
         .as_deref()
-        .map_or(Ok(World::default()), world::read);
+        .map_or(Ok(World::default()), world_file::read);
     wrong.extend(world.as_ref().err().into_iter().flatten().cloned());
     WrongUse::check(wrong)?;
     Ok(Order {

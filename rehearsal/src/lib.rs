@@ -13,7 +13,7 @@
 //! In reading order: [`Rehearsal`] starts it all; [`tools`] installs what it runs; [`account`] calls
 //! AWS as somebody; [`proxy`] records the functions' calls and makes them fail; [`codepipeline`]
 //! gives jobs and takes answers; [`package`] and [`deploy`] bring the suite in; [`world`] is what
-//! there is to deploy to; [`local`] runs one function by hand; [`say`] and [`interrupt`] are how a
+//! there is to deploy to, and [`world_file`] reads it from a file; [`local`] runs one function by hand; [`say`] and [`interrupt`] are how a
 //! command talks and ends.
 //!
 //! Everything blocks: tests and commands call it from plain threads, while the proxy and the
@@ -47,6 +47,7 @@ pub mod suite;
 pub mod tools;
 pub mod workspace;
 pub mod world;
+pub mod world_file;
 
 mod emulator;
 mod lifeline;

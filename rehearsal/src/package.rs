@@ -43,8 +43,7 @@ pub enum Side {
 }
 
 /// Builds every folder of `functions/` and writes `target/package/<profile>/`: for each function a
-/// folder with its `bootstrap` (for [`Profile::Release`] a zip of it too) and a template whose functions
-/// point there; for one side only, those of the other point nowhere: `sam` would zip and upload them for
+/// folder with its `bootstrap` and a zip of it, and a template whose functions point there; for one side only, those of the other point nowhere: `sam` would zip and upload them for
 /// nothing. Returns the template's path.
 ///
 /// Several processes may call it at once: one works, the others wait.
@@ -67,17 +66,8 @@ pub fn package(profile: Profile, side: Option<Side>, progress: &dyn Fn(&str)) ->
             .get(function)
             .with_context(|| format!("functions/{function} builds no binary {function}"))?;
         let bootstrap = dir.join(function).join("bootstrap");
-        place(binary, &bootstrap)?;
-        let file = match profile {
-            Profile::Dev => function.clone(),
-            Profile::Release => {
-                let file = format!("{function}.zip");
-                let binary = fs::read(&bootstrap).context("read a binary")?;
-                let zip = zip_of(&[("bootstrap", &binary)], 0o755)?;
-                fs::write(dir.join(&file), zip).with_context(|| format!("write {file}"))?;
-                file
-            }
-        };
+        let file = format!("{function}.zip");
+        place(binary, &bootstrap, &dir.join(&file), profile)?;
         // As seen from the template, so that the folder can go to another machine.
         code.insert(function.clone(), format!("./{file}"));
     }
@@ -193,10 +183,11 @@ fn binary(message: &str) -> Option<(String, PathBuf)> {
     ))
 }
 
-/// Copies a binary without its symbols; nothing when it is there already.
-fn place(binary: &Path, bootstrap: &Path) -> Result<()> {
+/// Copies a binary without its symbols, and zips it, so that `sam` need not do so for each deployment;
+/// nothing when both are there already.
+fn place(binary: &Path, bootstrap: &Path, zip: &Path, profile: Profile) -> Result<()> {
     let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    if modified(bootstrap).is_some_and(|placed| Some(placed) >= modified(binary)) {
+    if modified(zip).is_some_and(|placed| Some(placed) >= modified(binary)) {
         return Ok(());
     }
     let folder = bootstrap.parent().context("a bootstrap lies in a folder")?;
@@ -210,12 +201,27 @@ fn place(binary: &Path, bootstrap: &Path) -> Result<()> {
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    fs::rename(&copy, bootstrap).with_context(|| format!("write {}", bootstrap.display()))
+    fs::rename(&copy, bootstrap).with_context(|| format!("write {}", bootstrap.display()))?;
+    let content = fs::read(bootstrap).context("read a binary")?;
+    let level = match profile {
+        // It goes nowhere but into the AWS of this machine.
+        Profile::Dev => Some(1),
+        Profile::Release => None,
+    };
+    let zipped = zip_at(&[("bootstrap", &content)], 0o755, level)?;
+    let new = zip.with_extension("new");
+    fs::write(&new, zipped).with_context(|| format!("write {}", new.display()))?;
+    fs::rename(&new, zip).with_context(|| format!("write {}", zip.display()))
 }
 
 /// A zip with these files, the same bytes for the same files: no times, names in the given order.
 pub(crate) fn zip_of(files: &[(&str, &[u8])], permissions: u32) -> Result<Vec<u8>> {
+    zip_at(files, permissions, None)
+}
+
+fn zip_at(files: &[(&str, &[u8])], permissions: u32, level: Option<i64>) -> Result<Vec<u8>> {
     let options = SimpleFileOptions::default()
+        .compression_level(level)
         .last_modified_time(zip::DateTime::default())
         .unix_permissions(permissions);
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));

@@ -14,6 +14,7 @@ mod approval;
 mod artifacts;
 mod audience;
 mod build;
+mod commit;
 mod definition;
 mod engine;
 mod execution;
@@ -21,6 +22,7 @@ mod gates;
 mod given;
 mod inputs;
 mod invoke;
+mod pages;
 mod role;
 mod run;
 mod source;
@@ -40,10 +42,12 @@ pub use audience::{Approval, Audience, Decision, Event, Problem, What};
 pub use definition::{Action, Definition, Kind, Mode, Stage, Store, Variable};
 pub use execution::{ActionRun, Execution, StageRun, Status};
 pub use inputs::{Inputs, Project};
+pub use pages::{Page, Pages, file_address};
 pub use template::{Choice, Deployed, PipelineTemplate, WrongDefinition};
 
 use crate::Rehearsal;
 use crate::codepipeline::{Known, KnownExecution, KnownStage};
+use build::Programs;
 use engine::{Board, Engine, Run, Stop};
 use gates::Gates;
 
@@ -119,6 +123,7 @@ impl Pipeline {
         let gates = Gates::new(definition.mode, definition.stages.len());
         let engine = Engine {
             scratch: place.context("find the folder for builds")?,
+            programs: Programs::of(rehearsal),
             log: rehearsal.emulator.log().to_owned(),
             definition,
             inputs,

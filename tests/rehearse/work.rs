@@ -270,3 +270,93 @@ fn a_build_ends_when_it_is_abandoned_or_late() {
     let problem = problem(&end(&late, &id), "Build", "Pack");
     assert!(problem.message.contains("TimeoutInMinutes"), "{problem:#?}");
 }
+
+/// The usual buildspec, with nothing changed for the rehearsal: no engine is asked, and ECR has the image.
+#[test]
+fn a_build_makes_an_image_and_pushes_it() {
+    let world = world();
+    let name = "rehearse-images";
+    let account = world.suite.other.clone();
+    rehearsal::world::create_repository(&account, name).unwrap();
+    let registry = format!(
+        "{}.dkr.ecr.{}.amazonaws.com",
+        account.id(),
+        account.region()
+    );
+    let login = format!(
+        "aws ecr get-login-password --region {} | docker login --username AWS --password-stdin {registry}",
+        account.region()
+    );
+    let commands = |repository: &str| {
+        json!([
+            login,
+            format!("docker build --build-arg VERSION=$COMMIT --tag {registry}/{repository}:one ."),
+            format!("docker tag {registry}/{repository}:one {registry}/{repository}:two"),
+            format!("docker push {registry}/{repository}:one"),
+            format!("docker push {registry}/{repository}:two"),
+        ])
+    };
+    let stages = json!([source("Source"),
+        { "Name": "Build", "Actions": [building("Pack", "Source", "Build")] }]);
+    let given = properties(&world, name, "SUPERSEDED", stages);
+    let mut inputs = from(folder(
+        &world,
+        name,
+        &[("Dockerfile", "FROM scratch"), ("a", "b")],
+    ));
+    let may_log_in =
+        json!({ "Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*" });
+    let role = role_of(
+        &world,
+        "codebuild.amazonaws.com",
+        "rehearse-pusher",
+        &[may_log_in],
+    );
+    let watcher = Watcher::new(Say::Approve);
+    let mut run = |repository: &str| {
+        let spec = json!({ "version": 0.2,
+            "phases": { "build": { "commands": commands(repository) } },
+            "artifacts": { "files": ["a"] } });
+        let project = Project {
+            buildspec: Some(spec.to_string()),
+            role: Some(role.clone()),
+            privileged: true,
+            ..Project::default()
+        };
+        inputs.builds.insert("Pack".into(), project);
+        let pipeline = pipeline(&world, &given, inputs.clone(), &watcher);
+        let id = start(&pipeline);
+        end(&pipeline, &id)
+    };
+    let ended = run(name);
+    let events = watcher.events();
+    assert_eq!(ended.status, Status::Succeeded, "{ended:#?} {events:#?}");
+    let told = |word: &str| {
+        events.iter().any(|event| match &event.what {
+            What::NotRun { why } => why.contains(word),
+            What::BuildLine { line } => line.contains(word),
+            _ => false,
+        })
+    };
+    assert!(
+        told("its images are records") && told("Login Succeeded"),
+        "{events:#?}"
+    );
+    let digest = |tag: &str| {
+        let asked = json!({ "repositoryName": name, "imageIds": [{ "imageTag": tag }] });
+        let target = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
+        let found = account.json("ecr", target, asked).unwrap();
+        found["imageDetails"][0]["imageDigest"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(digest("one"), digest("two"));
+    assert!(told(&digest("one")), "{events:#?}");
+
+    let failed = problem(&run("no-such-repository"), "Build", "Pack");
+    assert!(failed.message.contains("phase build failed"), "{failed:#?}");
+    let events = watcher.events();
+    let why = |event: &rehearsal::pipeline::Event| matches!(&event.what, What::BuildLine { line } if line.contains("answers 404"));
+    assert!(events.iter().any(why), "{events:#?}");
+}

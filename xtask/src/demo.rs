@@ -1,33 +1,46 @@
-//! `cargo xtask demo`: releases on local AWS, told as a story that is checked as it is told.
+//! `cargo xtask demo`: a team's releases on local AWS, from a commit to production and back, told as a story
+//! that is checked as it is told.
 //!
-//! In reading order: `stage` builds and starts what the story needs, `story` tells, `scene` does and
-//! checks each step, `carry` brings a release to the production account, `page` looks at what a service
-//! really serves, `screen` is what a person sees.
+//! In reading order: `stage` builds and starts what the story needs, `source` is the repository, `cast`
+//! watches the pipeline and presses its buttons, `story` tells, `scene` does and checks each chapter, `page`
+//! looks at what a service really serves, `screen` is what a person sees, and `report` what is left for
+//! others.
 
+use std::io::{IsTerminal, stdin, stdout};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use rehearsal::docker::Engine;
 use rehearsal::workspace;
 
-mod carry;
+mod cast;
 mod page;
+mod report;
 mod scene;
 mod screen;
+mod source;
 mod stage;
 mod story;
 
+use report::Told;
 use screen::Screen;
 use stage::Stage;
 
 use crate::{interrupt, say};
 
-/// How the demo is run.
+/// Play the story: a commit of examples/web becomes a release in production, a broken one goes back, one
+/// that the wrong person approved is refused, and production goes back by one line.
+///
+/// On a terminal you press the buttons of the approvals. All of it is checked, and written to
+/// target/demo/report.html.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Run tasks as records, even where a Docker engine could run them as containers.
+    /// Approve without asking
     #[arg(long)]
-    pub(crate) no_docker: bool,
+    yes: bool,
+    /// Run tasks as records, even where a Docker engine could run them as containers
+    #[arg(long)]
+    no_docker: bool,
 }
 
 /// Tells the story; an error when any step did not do what it says.
@@ -44,41 +57,54 @@ fn tell(options: &Options) -> Result<()> {
     let began = Instant::now();
     let screen = Screen::new();
     let engine = engine(options);
-    screen.title("redbutton demo: container releases, on an AWS that runs on this machine");
+    let there = stdin().is_terminal() && stdout().is_terminal();
+    screen
+        .title("redbutton demo: from a commit to production, on an AWS that runs on this machine");
     screen.say("No AWS account is used. All that is built and written goes to target/.");
     screen.say(&match &engine {
         Ok(_) => "A Docker engine answers: services run in real containers, and the pages that \
                   they serve are fetched."
             .to_owned(),
         Err(reason) => format!(
-            "Without Docker ({reason}): tasks are records only. Every call of AWS, its \
+            "Without Docker ({reason}): images and tasks are records only. Every call of AWS, its \
              permissions and its answer are real; no page can be fetched, and a broken image \
              cannot fail. That step is left out."
         ),
     });
+    screen.say(match (options.yes, there) {
+        (true, _) => "Approvals are given without asking (--yes).",
+        (false, true) => "You press the buttons; --yes presses them for you.",
+        (false, false) => "Nobody is at a terminal: approvals are given without asking.",
+    });
     screen.blank();
 
-    let stage = Stage::set(&screen, engine.ok())?;
-    let rows = story::tell(&screen, &stage)?;
+    let tasks = match &engine {
+        Ok(_) => "containers",
+        Err(_) => "records",
+    };
+    let stage = Stage::set(&screen, engine.ok(), there && !options.yes)?;
+    let (chapters, ledger) = story::tell(&screen, &stage)?;
     screen.title("What happened");
-    screen.table(&rows);
-    let failed = rows.iter().filter(|row| row.failed).count();
+    screen.table(chapters.iter().map(|chapter| &chapter.row));
+    let failed = chapters.iter().filter(|chapter| chapter.row.failed).count();
     let dir = stage.rehearsal.dir();
     let dir = dir.strip_prefix(workspace::root()).unwrap_or(dir);
     screen.say(&format!(
-        "AWS calls: all that the function made, from reading the artifact to answering the job. \
-         Logs of emulator and function: {}/",
+        "AWS calls: all that the functions made. Logs of emulator and functions: {}/",
         dir.display()
     ));
-
-    screen.waiting("cleaning up", || {
-        drop(stage);
-        Ok(())
+    let written = report::write(&Told {
+        chapters: &chapters,
+        ledger: &ledger,
+        tasks,
+        took: began.elapsed(),
     })?;
+    screen.say(&format!("The same as a page: {}", report::shown(&written)));
+    drop(stage);
     ensure!(
         failed == 0,
         "{failed} of {} steps did not do what the story says; see above",
-        rows.len()
+        chapters.len()
     );
     screen.say(&format!(
         "All as told, in {} altogether.",

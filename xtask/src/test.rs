@@ -69,10 +69,13 @@ const STEPS: [Step; 8] = [
 
 /// Builds, for the most part: they go on from the start, whenever the others leave the processor
 /// idle, and are told of last.
-const BESIDE: [Step; 1] = [quick(
-    "licences, bans and sources of dependencies",
-    dependencies::check,
-)];
+const BESIDE: [Step; 2] = [
+    quick("what templates and the rehearsal need", templates::install),
+    quick(
+        "licences, bans and sources of dependencies",
+        dependencies::check,
+    ),
+];
 
 /// Only when it is asked for.
 const RELEASE: [Step; 1] = [quick("release build: sizes and libc", release::check)];
@@ -195,6 +198,7 @@ fn python(progress: &Progress) -> Result<Tally> {
         "-m",
         "py_compile",
         "rehearsal/src/emulator/launch.py",
+        "rehearsal/src/pipeline/build/programs/docker.py",
         "rehearsal/actions.py",
         "rehearsal/operations.py",
         "rehearsal/permissions.py",

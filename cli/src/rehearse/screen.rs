@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rehearsal::pipeline::{Approval, Event, Problem, What};
+use rehearsal::pipeline::{Approval, Event, Page, Problem, What, file_address};
 use rehearsal::say::{seconds, wrapped};
 
 use super::alive::Working;
-use super::pages::{Page, file_address};
 use crate::paint::{Paint, plain};
 
 /// Every terminal has as many.

@@ -9,11 +9,11 @@ use http::Method;
 use rehearsal::docker::Engine;
 use rehearsal::package::Profile;
 use rehearsal::pipeline::{Choice, Deployed, Kind};
+use rehearsal::world_file::{self, World};
 use rehearsal::{AwsError, Containers, Progress, Rehearsal, interrupt, say, suite};
 
 use super::Order;
 use super::options::Options;
-use super::world::{self, World};
 use crate::wrong_use::WrongUse;
 
 /// Names of redbutton's own functions begin with it.
@@ -40,7 +40,7 @@ impl Stage {
         if let (Some(file), false) = (&options.world, order.world.steps.is_empty()) {
             let what = format!("Making what {} says", file.display());
             phase(options, &what, |progress| {
-                world::build(&rehearsal, &order.world, progress)
+                world_file::build(&rehearsal, &order.world, progress)
             })?;
         }
         let what = format!("Deploying {}", options.template.display());
@@ -84,7 +84,7 @@ impl Stage {
         }
         let what = "Building and deploying redbutton's production side";
         phase(options, what, |progress| {
-            world::production(&self.rehearsal, world, progress)
+            world_file::production(&self.rehearsal, world, progress)
         })
     }
 

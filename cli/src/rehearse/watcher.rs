@@ -5,11 +5,10 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use rehearsal::pipeline::{Approval, Audience, Decision, Event};
+use rehearsal::pipeline::{Approval, Audience, Decision, Event, Page, Pages};
 use serde_json::{Value, json};
 
 use super::alive::Alive;
-use super::pages::{Page, Pages};
 use super::screen::Screen;
 
 /// Prints events and decides approvals.

@@ -3,6 +3,7 @@
 mod buildspec;
 mod files;
 mod guards;
+mod programs;
 mod project;
 mod shell;
 
@@ -23,6 +24,7 @@ use crate::account::Account;
 use crate::codepipeline::Said;
 use buildspec::{Buildspec, Files, PHASES};
 use guards::Guards;
+pub(super) use programs::Programs;
 use shell::{End, Listener, Shells, State};
 
 /// How long a build may take whose project does not say.
@@ -69,11 +71,17 @@ fn build(task: &Task<'_>, name: &str, project: &Project) -> Result<Done, Undone>
             why: format!("{what} of the buildspec is not rehearsed"),
         });
     }
-    if !project.privileged
-        && spec
-            .commands()
-            .any(|command| buildspec::calls_docker(command))
-    {
+    let docker = spec
+        .commands()
+        .any(|command| buildspec::calls_docker(command));
+    if docker && task.engine.programs.makes_records() {
+        let why = "a command calls docker: no engine is asked, and its images are records; with --docker \
+                   they are real";
+        task.hear(What::NotRun {
+            why: why.to_owned(),
+        });
+    }
+    if docker && !project.privileged {
         let why = "a command calls docker, and the project has no PrivilegedMode: on AWS it would find \
                    no Docker engine";
         task.hear(What::NotRun {

@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::audience::{Audience, Event, What};
+use super::build::Programs;
 use super::definition::{Definition, Store};
 use super::execution::{Execution, StageRun, Status};
 use super::gates::Gates;
@@ -28,6 +29,8 @@ pub(super) struct Engine {
     pub(super) stand_in: CodePipeline,
     /// Where whoever is no function finds CodePipeline.
     pub(super) codepipeline: String,
+    /// What builds find besides the machine's own.
+    pub(super) programs: Programs,
     /// What the functions write.
     pub(super) log: PathBuf,
     /// Where builds work: outside of any repository, and gone with the pipeline.

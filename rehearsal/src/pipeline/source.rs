@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::act::{Done, Task, Undone};
 use super::artifacts;
 use super::audience::Problem;
+use super::commit::Commit;
 use crate::codepipeline::Said;
 
 /// What a source has: a zip, its revision, how it came to be, and variables.
@@ -85,7 +86,11 @@ fn of_folder(task: &Task<'_>, folder: &Path) -> Result<Found, Undone> {
     let files = artifacts::source_files(folder)
         .with_context(|| format!("the folder given for the source {}", task.action.name))?;
     let zip = artifacts::zip(folder, &artifacts::as_they_are(files))?;
-    let revision = artifacts::revision(&zip);
+    let commit = Commit::of(folder);
+    let revision = match &commit {
+        Some(commit) => commit.id.clone(),
+        None => artifacts::revision(&zip),
+    };
     let configured = |name: &str| task.configuration.get(name).cloned().unwrap_or_default();
     let named = |pairs: &[(&str, String)]| -> BTreeMap<String, String> {
         let filled = pairs.iter().filter(|(_, value)| !value.is_empty());
@@ -93,11 +98,16 @@ fn of_folder(task: &Task<'_>, folder: &Path) -> Result<Found, Undone> {
             .map(|(name, value)| ((*name).to_owned(), value.clone()))
             .collect()
     };
-    let summary = format!("the folder {}", folder.display());
+    let summary = match &commit {
+        Some(commit) => commit.subject.clone(),
+        None => format!("the folder {}", folder.display()),
+    };
+    let authored = commit.map(|commit| commit.authored).unwrap_or_default();
     let commit = |branch: &str, repository: &str| {
         vec![
             ("CommitId", revision.clone()),
             ("CommitMessage", summary.clone()),
+            ("AuthorDate", authored.clone()),
             ("BranchName", configured(branch)),
             ("RepositoryName", configured(repository)),
         ]

@@ -1,252 +1,247 @@
-//! What the story's steps do, and how each is checked: by the pipeline's outcome, by the function's
-//! calls, by ECS, and by the pages and images of the containers.
+//! What the story's chapters do, and how each is checked: by the pipeline's end, by ECS, by the pages and
+//! images of the containers, by production's bucket, and by the commands that people have.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
-use rehearsal::codepipeline::{Finished, Outcome};
-use rehearsal::suite::TARGET_REGION;
-use rehearsal::world;
-use serde_json::Value;
+use rehearsal::pipeline::{Execution, Status};
+use rehearsal::suite::{self, RELEASES_BUCKET, TARGET_REGION};
+use rehearsal::{AwsError, package, world};
+use shared::ledger::Entry;
 
 use super::page;
-use super::stage::{Place, Unusual};
-use super::story::Teller;
+use super::source::Commit;
+use super::stage::{Place, WEB};
+use super::story::{Journey, Teller};
 
-/// "In seconds", for what is refused before anything was changed.
-const SECONDS: Duration = Duration::from_secs(15);
-/// How long the function may take to come to rest after it answered.
-const REST: Duration = Duration::from_secs(60);
-/// The calls that change something in the services' account.
-const WRITES: [&str; 4] = [
-    "RegisterTaskDefinition",
-    "UpdateService",
-    "StopServiceDeployment",
-    "ExecuteChangeSet",
-];
+/// Where the ledger lies.
+const LEDGER: &str = "ledger/";
 
 impl Teller<'_> {
-    /// A release that succeeds.
-    pub(super) fn released(&self, place: &Place, tag: &str) -> Result<()> {
-        let digest = place.digest(tag)?;
-        self.screen.fact("release", &place.image(tag));
-        self.screen.fact("pushed", &short(digest));
-        let variables = succeeded(self.release(place, tag, &Unusual::default())?)?;
-        self.proven(&variables, digest)?;
-        self.serves(place, tag)
-    }
-
-    /// A release of what serves already.
-    pub(super) fn unchanged(&self, place: &Place, tag: &str) -> Result<()> {
-        self.screen.fact("release", &place.image(tag));
-        let before = place.service.deployments()?;
-        let variables = succeeded(self.release(place, tag, &Unusual::default())?)?;
-        self.proven(&variables, place.digest(tag)?)?;
-        self.wrote_nothing()?;
-        let ids = |deployments: Vec<Value>| -> Vec<Value> {
-            deployments
-                .into_iter()
-                .filter_map(|d| d.pointer("/id").cloned())
-                .collect()
-        };
-        ensure!(
-            ids(place.service.deployments()?) == ids(before),
-            "a deployment was begun"
-        );
-        self.serves(place, tag)
-    }
-
-    /// A release that starts and fails: ECS goes back to `old`.
-    pub(super) fn rolled_back(&self, place: &Place, tag: &str, old: &str) -> Result<()> {
-        let engine = self
-            .stage
-            .engine()
-            .context("only containers fail to start")?;
-        let page = page::fetch(engine, &place.service, old, place.digest(old)?)?;
-        self.screen.fact("release", &place.image(tag));
-        let (finished, visits) = page::visiting(engine, &place.service, &page, || {
-            self.release(place, tag, &Unusual::default())
+    /// Runs the pipeline with a commit, in which `who` approves for production, to the end that is
+    /// expected; the tag that the build made.
+    pub(super) fn run(&mut self, commit: Commit, who: &'static str, end: Status) -> Result<String> {
+        let short = commit.id.get(..7).unwrap_or_default();
+        self.fact("commit", &format!("{short} {}", commit.subject));
+        let cast = &self.stage.cast;
+        cast.begin(who);
+        let execution = self.stage.run();
+        let steps = cast.journey();
+        let execution = execution?;
+        self.journey = Some(Journey {
+            commit,
+            execution: execution.id.clone(),
+            status: execution.status,
+            steps,
         });
-        let (kind, message) = failed(finished?)?;
-        ensure!(kind == "JobFailed", "the failure's type is {kind}");
-        let told = exit_code(&message);
-        ensure!(told == Some("1"), "the exit code 1 is told as {told:?}");
-        let (service, update) = match place.stack {
-            Some(_) => ("cloudformation", "ExecuteChangeSet"),
-            None => ("ecs", "UpdateService"),
-        };
-        let updates = self.stage.rehearsal.proxy().count(service, update);
-        // Where containers start and end within a second, ECS may have counted to three before anybody
-        // could look.
-        let text = match (updates, &place.stack) {
-            (2, _) => format!(
-                "the function went back to {old} at the first stopped task, not after the circuit \
-                 breaker's count"
-            ),
-            (1, None) => format!(
-                "ECS's circuit breaker was first, and went back to {old}; the function saw it through, \
-                 and did not call that a success"
-            ),
-            _ => bail!("{update} was called {updates} times"),
-        };
-        self.screen.fact("undone", &text);
-        let visits = visits.context("a visitor noticed")?;
-        self.screen.fact(
-            "visitors",
-            &format!("{visits} came meanwhile; each got “{}”", page.title),
+        ensure!(
+            execution.status == end,
+            "the execution {} is {}, and was to be {end}",
+            execution.id,
+            execution.status
         );
-        self.serves(place, old)
+        tag(&execution)
     }
 
-    /// A release that changes nothing, and says why in a message with these words.
-    pub(super) fn refused(
-        &self,
-        place: &Place,
-        tag: &str,
-        unusual: &Unusual,
-        kind: &str,
-        says: &[&str],
-    ) -> Result<()> {
-        let before = place.service.revisions()?.len();
-        self.screen.fact("release", &place.image(tag));
-        let began = Instant::now();
-        let (found, message) = failed(self.release(place, tag, unusual)?)?;
-        let time = began.elapsed();
-        ensure!(time < SECONDS, "it took {time:?}");
+    /// A release that cannot start: test goes back to `before`, whose visitors notice nothing.
+    pub(super) fn goes_back(&mut self, commit: Commit, before: &str) -> Result<()> {
+        let stage = self.stage;
+        let engine = stage.engine().context("only containers fail to start")?;
+        let digest = stage.digest(before)?;
+        let page = page::fetch(engine, &stage.test.service, before, &digest)?;
+        let (ran, visits) = page::visiting(engine, &stage.test.service, &page, || {
+            self.run(commit, "nobody", Status::Failed)
+        });
+        ran?;
+        let message = self.failure("Test", "RollOut")?;
         ensure!(
-            kind.is_empty() || found == kind,
-            "the failure's type is {found}, not {kind}"
+            message.contains("exit code 1"),
+            "the message names no exit code 1"
         );
-        for word in says {
+        let visits = visits.context("a visitor noticed")?;
+        let text = format!("{visits} came meanwhile; each got “{}”", page.title);
+        self.fact("visitors", &text);
+        self.serves(&stage.test, before)
+    }
+
+    /// A release that production's gate refuses, because of who approved it.
+    pub(super) fn refused(&mut self, commit: Commit, who: &'static str) -> Result<()> {
+        let tag = self.run(commit, who, Status::Failed)?;
+        let message = self.failure("Production", "Release")?;
+        for word in ["production's gate refused this release", who] {
             ensure!(
                 message.contains(word),
                 "the message does not speak of {word:?}"
             );
         }
-        self.wrote_nothing()?;
-        let after = place.service.revisions()?.len();
+        self.serves(&self.stage.test, &tag)
+    }
+
+    /// What a failed action told the person at the pipeline.
+    fn failure(&self, stage: &str, action: &str) -> Result<String> {
+        let steps = self.journey.iter().flat_map(|journey| &journey.steps);
+        let mut failed = steps.filter(|step| step.status == Status::Failed);
+        let step = failed.next().context("nothing failed")?;
         ensure!(
-            after == before,
-            "there were {before} revisions, now there are {after}"
+            step.stage == stage && step.action == action,
+            "{}/{} failed, and not {stage}/{action}",
+            step.stage,
+            step.action
         );
-        self.serves(place, "v2")
+        Ok(step.said.clone())
     }
 
     /// The service is on `tag`: by its task definition, and by every container's page and image.
-    pub(super) fn serves(&self, place: &Place, tag: &str) -> Result<()> {
-        let digest = place.digest(tag)?;
-        let arn = place.service.primary_task_definition()?;
-        let described = world::task_definition(&place.account, &arn)?;
-        let image = described.pointer("/taskDefinition/containerDefinitions/0/image");
-        let image = image.and_then(Value::as_str).unwrap_or_default();
-        ensure!(
-            image.ends_with(digest),
-            "the service is to run {image}, which is not {tag}"
-        );
-        let place_of = format!("({}, {TARGET_REGION})", place.account.id());
-        if let Some(engine) = self.stage.engine() {
-            let page = page::fetch(engine, &place.service, tag, digest)?;
-            let text = format!("“{}” at {} {place_of}", page.title, page.url);
-            self.screen.fact("page", &text);
-        } else {
-            let (_, revision) = arn.rsplit_once('/').unwrap_or_default();
-            let text = format!("{revision} = {tag}, {} {place_of}", short(digest));
-            self.screen.fact("runs", &text);
-        }
+    pub(super) fn serves(&mut self, place: &Place, tag: &str) -> Result<()> {
+        let digest = self.on(place, tag)?;
+        let text = match self.stage.engine() {
+            Some(engine) => {
+                let page = page::fetch(engine, &place.service, tag, &digest)?;
+                format!("“{}” at {}", page.title, page.url)
+            }
+            None => format!("to run {tag}, {}…", digest.get(..19).unwrap_or_default()),
+        };
+        let text = format!("{text} ({}, {TARGET_REGION})", place.account.id());
+        self.fact(place.name, &text);
         Ok(())
     }
 
-    /// Releases and waits for the end.
-    fn release(&self, place: &Place, tag: &str, unusual: &Unusual) -> Result<Finished> {
-        let finished = self.screen.waiting("the pipeline's action runs", || {
-            let finished = self.stage.release(place, tag, unusual)?;
-            self.stage.rehearsal.settle(REST)?;
-            Ok(finished)
-        });
-        if let Ok(Finished { outcome, .. }) = &finished {
-            match outcome {
-                Outcome::Succeeded { variables, .. } => {
-                    let summary = variables.get("Summary").map_or("", String::as_str);
-                    self.screen.fact("succeeded", summary);
+    /// The digest of `tag`, which the service's task definition names.
+    pub(super) fn on(&self, place: &Place, tag: &str) -> Result<String> {
+        let digest = self.stage.digest(tag)?;
+        let image = place.image()?;
+        let by_tag = format!(":{tag}");
+        ensure!(
+            image.ends_with(&digest) || image.ends_with(&by_tag),
+            "the service in {} is to run {image}, which is not {tag}",
+            place.name
+        );
+        Ok(digest)
+    }
+
+    /// `redbutton rollback`, and nothing else.
+    pub(super) fn rollback(&mut self) -> Result<()> {
+        let line = ["rollback", "--region", TARGET_REGION];
+        let said = self.redbutton(&line)?;
+        self.screen.quote(&said);
+        Ok(())
+    }
+
+    /// The ledger of the service, which is whole.
+    pub(super) fn ledger(&mut self) -> Result<()> {
+        let entries = self.entries()?;
+        for (_, entry) in &entries {
+            let release = entry.release.as_ref();
+            let name = release.map_or("what was there before", |release| &release.name);
+            let by = release.map(|release| release.approvers.join(", "));
+            let by = by
+                .map(|by| format!(", approved by {by}"))
+                .unwrap_or_default();
+            let text = format!("{} {:?}: {name}{by}", entry.number, entry.result);
+            self.fact("ledger", &text);
+        }
+        let target = self.target()?;
+        let said = self.redbutton(&["ledger", "verify", &target, "--bucket", RELEASES_BUCKET])?;
+        self.screen.quote(&said);
+        Ok(())
+    }
+
+    /// From the image that production runs back to the commit.
+    pub(super) fn why(&mut self, tag: &str) -> Result<()> {
+        let digest = self.stage.digest(tag)?;
+        let key = self.stage.rehearsal.dir().join("signing.key");
+        let public = suite::signing_key(&self.stage.rehearsal.tooling())?;
+        fs::write(&key, public).context("write the public key")?;
+        let key = key.to_string_lossy().into_owned();
+        let at = ["--bucket", RELEASES_BUCKET, "--key", &key];
+        let said = self.redbutton(&[&["why", &digest], &at[..]].concat())?;
+        self.screen.quote(&said);
+        self.facts.push(("why".to_owned(), said));
+        Ok(())
+    }
+
+    /// Every entry of the ledger, oldest first, with its key.
+    pub(super) fn entries(&self) -> Result<Vec<(String, Entry)>> {
+        let production = &self.stage.production.account;
+        let mut keys = production.list_objects(RELEASES_BUCKET, LEDGER)?;
+        keys.sort();
+        let read = |key: String| {
+            let bytes = production.get_object(RELEASES_BUCKET, &key)?;
+            let entry = serde_json::from_slice(&bytes).with_context(|| key.clone())?;
+            Ok((key, entry))
+        };
+        keys.into_iter().map(read).collect()
+    }
+
+    /// The only target that the ledger has.
+    fn target(&self) -> Result<String> {
+        let entries = self.entries()?;
+        let (_, first) = entries.first().context("the ledger is empty")?;
+        Ok(first.target.clone())
+    }
+
+    /// Whatever an administrator tries, a release stays as it is.
+    pub(super) fn stays(&mut self) -> Result<()> {
+        let production = world::administrator(&self.stage.production.account, "administrator")?;
+        let keys = production.list_objects(RELEASES_BUCKET, "releases/")?;
+        ensure!(keys.len() >= 2, "there is no release");
+        let mut refused = 0;
+        for key in &keys {
+            let path = format!("/{RELEASES_BUCKET}/{key}");
+            for (what, method, body) in [
+                ("delete", http::Method::DELETE, &b""[..]),
+                ("overwrite", http::Method::PUT, b"other bytes"),
+            ] {
+                let tried = production.request("s3", method, &path, &[], body.to_vec().into());
+                match tried.map_err(|error| error.downcast::<AwsError>()) {
+                    Ok(_) => bail!("an administrator could {what} {key}"),
+                    Err(Ok(error)) if error.code == "AccessDenied" => refused += 1,
+                    Err(Ok(error)) => bail!("{what} {key}: {}", error.code),
+                    Err(Err(error)) => return Err(error),
                 }
-                Outcome::Failed { kind, message, .. } => {
-                    self.screen.fact(
-                        "failed",
-                        &format!("as {kind}; the person at the pipeline reads:"),
-                    );
-                    self.screen.quote(message);
-                }
-                Outcome::Abandoned => self.screen.fact("abandoned", ""),
             }
         }
-        finished
-    }
-
-    /// The function's proof: the digest that its tasks run. Tasks that are records run none.
-    fn proven(&self, variables: &BTreeMap<String, String>, digest: &str) -> Result<()> {
-        if self.stage.engine().is_none() {
-            return Ok(());
-        }
-        let served = variables.get("ImageDigests").map_or("", String::as_str);
-        let right = served.contains(digest);
-        ensure!(right, "the proof is for {served:?}, not {digest}");
-        let text = format!("{} serves, the digest that was pushed", short(digest));
-        self.screen.fact("proven", &text);
+        let text = format!("{refused} attempts to delete or to overwrite, all of them denied");
+        self.fact("tried", &text);
         Ok(())
     }
 
-    fn wrote_nothing(&self) -> Result<()> {
-        let calls = self.calls();
-        let write = calls
-            .iter()
-            .find(|call| WRITES.iter().any(|write| call.ends_with(write)));
-        if let Some(write) = write {
-            bail!("{write} was called");
-        }
-        self.screen.fact(
-            "unchanged",
-            "no call of RegisterTaskDefinition, UpdateService or ExecuteChangeSet",
-        );
-        Ok(())
+    /// A fact, on the screen and in the report.
+    pub(super) fn fact(&mut self, name: &str, text: &str) {
+        self.screen.fact(name, text);
+        self.facts.push((name.to_owned(), text.to_owned()));
+    }
+
+    /// Runs a command of `redbutton` with the credentials of production; what it said.
+    fn redbutton(&mut self, arguments: &[&str]) -> Result<String> {
+        let line = format!("redbutton {}", arguments.join(" "));
+        self.fact("typed", &line);
+        let production = &self.stage.production.account;
+        let keys = production.credentials();
+        let output = Command::new(package::tool("redbutton", &|_| {})?)
+            .args(arguments)
+            .env("AWS_ENDPOINT_URL", production.endpoint())
+            .env("AWS_ACCESS_KEY_ID", keys.access_key_id())
+            .env("AWS_SECRET_ACCESS_KEY", keys.secret_access_key())
+            .env("AWS_REGION", TARGET_REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .output()
+            .with_context(|| format!("run {line}"))?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said).trim_end().to_owned();
+        ensure!(output.status.success(), "{line}: {said}");
+        Ok(said)
     }
 }
 
-/// The variables of a success.
-fn succeeded(finished: Finished) -> Result<BTreeMap<String, String>> {
-    match finished.outcome {
-        Outcome::Succeeded { variables, .. } => Ok(variables),
-        Outcome::Failed { .. } | Outcome::Abandoned => bail!("the action was to succeed"),
-    }
-}
-
-/// Type and message of a failure.
-fn failed(finished: Finished) -> Result<(String, String)> {
-    match finished.outcome {
-        Outcome::Failed { kind, message, .. } => Ok((kind, message)),
-        Outcome::Succeeded { .. } | Outcome::Abandoned => bail!("the action was to fail"),
-    }
-}
-
-/// What follows "exit code " in a message.
-fn exit_code(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("exit code ")?;
-    rest.split(|c: char| !c.is_ascii_digit()).next()
-}
-
-/// `sha256:0123456789ab…`.
-fn short(digest: &str) -> String {
-    format!("{}…", digest.chars().take(19).collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::exit_code;
-
-    #[test]
-    fn an_exit_code_is_the_whole_number() {
-        assert_eq!(exit_code("web: exit code 1."), Some("1"));
-        assert_eq!(exit_code("web: exit code 137 (killed)"), Some("137"));
-        assert_eq!(exit_code("no such thing"), None);
-    }
+/// The tag that the build made.
+fn tag(execution: &Execution) -> Result<String> {
+    let build = execution
+        .action("Build", "Build")
+        .context("nothing was built")?;
+    let tag = build.variables.get("IMAGE_TAG");
+    Ok(tag
+        .with_context(|| format!("the build of {WEB} names no IMAGE_TAG"))?
+        .clone())
 }

@@ -12,6 +12,7 @@ use anyhow::Result;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 use rehearsal::Progress;
+use rehearsal::pipeline::Status;
 
 use crate::interrupt;
 use crate::say::{seconds, wrapped};
@@ -19,7 +20,7 @@ use crate::say::{seconds, wrapped};
 /// Every terminal has as many.
 const COLUMNS: usize = 80;
 /// The phases before the story.
-const PHASES: usize = 6;
+const PHASES: usize = 7;
 /// Between two drawings of a line that counts seconds.
 const BLINK: Duration = Duration::from_millis(200);
 /// Back to the line's begin, and clear it.
@@ -39,18 +40,39 @@ pub(super) struct Row {
     pub(super) failed: bool,
 }
 
-/// Standard output.
+impl Row {
+    /// A row.
+    pub(super) fn new(
+        step: &str,
+        happened: String,
+        calls: usize,
+        time: Option<Duration>,
+        failed: bool,
+    ) -> Self {
+        let step = step.to_owned();
+        Self {
+            step,
+            happened,
+            calls,
+            time,
+            failed,
+        }
+    }
+}
+
+/// Standard output; its clones are the same one.
+#[derive(Clone)]
 pub(super) struct Screen {
     /// Whether a line can be drawn again.
     terminal: bool,
-    phases: Mutex<usize>,
+    phases: Arc<Mutex<usize>>,
 }
 
 impl Screen {
     pub(super) fn new() -> Self {
         Self {
             terminal: stdout().is_terminal(),
-            phases: Mutex::new(0),
+            phases: Arc::default(),
         }
     }
 
@@ -75,6 +97,18 @@ impl Screen {
             "{}",
             wrapped(text, &first, &" ".repeat(first.len()), COLUMNS)
         );
+    }
+
+    /// An action of the pipeline has ended.
+    pub(super) fn action(&self, name: &str, status: Status, took: Duration) {
+        let clear = if self.terminal { CLEAR } else { "" };
+        println!("{clear}  {name:<20} {status}, {}", seconds(took));
+    }
+
+    /// Asks; the answer is read elsewhere.
+    pub(super) fn question(&self, text: &str) {
+        print!("  {text} ");
+        let _ = stdout().flush();
     }
 
     /// Somebody else's words, whole, with their own lines.
@@ -116,16 +150,6 @@ impl Screen {
         result
     }
 
-    /// A line that counts seconds while `work` works, and vanishes.
-    pub(super) fn waiting<T>(&self, what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let result = self.live(&format!("  {what} … "), |_| work());
-        if self.terminal {
-            print!("{CLEAR}");
-            let _ = stdout().flush();
-        }
-        result
-    }
-
     fn live<T>(&self, head: &str, work: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
         let told = Arc::new(Mutex::new(String::new()));
         let hears = Arc::clone(&told);
@@ -158,7 +182,7 @@ impl Screen {
         })
     }
 
-    pub(super) fn table(&self, rows: &[Row]) {
+    pub(super) fn table<'a>(&self, rows: impl Iterator<Item = &'a Row>) {
         let mut table = Table::new();
         table
             .load_style(UTF8_HORIZONTAL_ONLY)

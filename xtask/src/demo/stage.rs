@@ -1,79 +1,83 @@
-//! What the story needs: the suite on local AWS, a service `web` that runs v1 in two accounts, and a
-//! service `shop` that belongs to a CloudFormation stack. Clusters and repositories are made of
-//! `templates/cluster.yaml`, the stack of `templates/service.yaml`.
+//! What the story needs: two accounts with the service `web` at v1, made of the templates that a user
+//! starts from (`examples/web/world.json`), `templates/pipeline.yaml` in a third account, and redbutton on
+//! both sides.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use rehearsal::codepipeline::{Finished, JobSpec};
+use anyhow::{Context, Result, bail};
 use rehearsal::docker::Engine;
-use rehearsal::package::{Profile, package};
-use rehearsal::suite::{
-    self, BOUNDARY, CLOUDFORMATION_ROLE, EXTERNAL_ID, Suite, TARGET_REGION, TARGET_ROLE, UPDATER,
-};
+use rehearsal::package::{Profile, package, tool};
+use rehearsal::pipeline::{Choice, Execution, Inputs, Pages, Pipeline, PipelineTemplate};
+use rehearsal::suite::{self, PRODUCTION_ACCOUNT, RELEASES_BUCKET, TARGET_ACCOUNT, TARGET_REGION};
 use rehearsal::tools::Tools;
-use rehearsal::world::{self, Service, ServiceSpec, Stack, StackSpec};
+use rehearsal::world::{self, Service};
+use rehearsal::world_file::{self, World};
 use rehearsal::{Account, Containers, Options, Progress, Rehearsal, workspace};
 use serde_json::{Value, json};
 
+use super::cast::Cast;
 use super::screen::Screen;
-use crate::{broken, interrupt};
+use super::source::Source;
+use crate::interrupt;
 
-/// The cluster of both accounts.
-pub(super) const CLUSTER: &str = "test";
-/// The service, its container and its repository.
+/// The service, its container, its stack, its pipeline and its repository.
 pub(super) const WEB: &str = "web";
-/// The service that belongs to a stack of this name, its container too; it runs images of `web`.
-pub(super) const SHOP: &str = "shop";
-/// The release that cannot start.
-pub(super) const BROKEN: &str = "v3";
 
-/// Longer than it takes ECS to give a deployment up and to go back.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// How soon Ctrl-C is heard while a job runs.
+/// Longer than an execution takes, with a build, a rollout that goes back, and persons who think.
+const PATIENCE: Duration = Duration::from_secs(1800);
+/// How soon Ctrl-C is heard.
 const BREATH: Duration = Duration::from_millis(250);
+
+/// What `templates/pipeline.yaml` is told.
+const PARAMETERS: [(&str, &str); 7] = [
+    ("PipelineName", WEB),
+    (
+        "ConnectionArn",
+        "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-1111-2222-3333-444444444444",
+    ),
+    ("Repository", "example/web"),
+    (
+        "ImageRepository",
+        "333333333333.dkr.ecr.ap-southeast-2.amazonaws.com/web",
+    ),
+    ("ProductionAccountId", PRODUCTION_ACCOUNT),
+    ("ProductionRegion", TARGET_REGION),
+    ("ReleasesBucketName", RELEASES_BUCKET),
+];
 
 /// All that runs; dropping it cleans up.
 pub(super) struct Stage {
-    /// In the account that the pipeline is in.
-    pub(super) own: Place,
-    /// In the other account.
-    pub(super) other: Place,
-    /// There, too, in a stack.
-    pub(super) shop: Place,
-    /// In the production account, into which no rollout of the tooling account leads.
+    // First, so that nothing runs any more when the rest goes.
+    pipeline: Pipeline,
+    pub(super) cast: Arc<Cast>,
+    pub(super) source: Source,
+    pub(super) test: Place,
     pub(super) production: Place,
     pub(super) rehearsal: Rehearsal,
-    suite: Suite,
 }
 
-/// A service, and how the function gets there.
+/// A service of a stack, in an account.
 pub(super) struct Place {
+    /// What people call it.
+    pub(super) name: &'static str,
     pub(super) account: Account,
     pub(super) service: Service,
-    /// The stack that it belongs to.
-    pub(super) stack: Option<Stack>,
-    /// The role that the function assumes, and its external id; none in the function's account.
-    pub(super) role: Option<(&'static str, &'static str)>,
-    /// The digest that ECR has for each tag.
-    digests: BTreeMap<&'static str, String>,
 }
 
-/// A tag, and what is behind it: a name in the Docker engine, or nothing but a manifest.
-type Image = (&'static str, String);
-
 impl Stage {
-    /// Builds, starts and deploys everything.
-    pub(super) fn set(screen: &Screen, engine: Option<Engine>) -> Result<Self> {
+    /// Builds, starts and deploys everything; `asks` says whether a person presses the buttons.
+    pub(super) fn set(screen: &Screen, engine: Option<Engine>, asks: bool) -> Result<Self> {
         screen.phase("installing the emulator and SAM", |progress| {
             Tools::install(&**progress)
         })?;
-        screen.phase("building the function", |progress| {
-            package(Profile::Dev, None, &**progress)
+        screen.phase("building redbutton", |progress| {
+            package(Profile::Dev, None, &**progress)?;
+            tool("redbutton", &**progress)
         })?;
+        let world = workspace::root().join("examples/web/world.json");
+        let world = world_file::read(&world).map_err(|wrong| anyhow::anyhow!(wrong.join("\n")))?;
         let options = Options {
             containers: engine.map_or(Containers::Records, Containers::Docker),
             ..Options::default()
@@ -85,34 +89,28 @@ impl Stage {
             rehearsal.settle(PATIENCE)?;
             Ok(rehearsal)
         })?;
-        let suite = screen.phase("deploying with SAM", |progress| {
-            suite::install(
-                &rehearsal,
-                Profile::Dev,
-                "1",
-                "deploy",
-                &milestones(progress),
-            )
+        screen.phase("making clusters, roles and services at v1", |progress| {
+            world_file::build(&rehearsal, &world, &milestones(progress))
         })?;
-        let images = screen.phase("making the images of examples/web", |progress| {
-            images(&rehearsal, progress)
+        let source = Source::create(&rehearsal.dir().join("web"))?;
+        let cast = Cast::new(screen.clone(), Pages::new(&rehearsal), asks);
+        let cast = Arc::new(cast);
+        let pipeline = screen.phase("deploying templates/pipeline.yaml", |progress| {
+            pipeline(&rehearsal, &source, &cast, progress)
         })?;
-        let services = screen.phase("creating services in three accounts", |_| {
-            let own = Place::create(&rehearsal, &suite.own, None, &images)?;
-            let role = Some((TARGET_ROLE, EXTERNAL_ID));
-            let other = Place::create(&rehearsal, &suite.other, role, &images)?;
-            let shop = other.with_a_stack()?;
-            let production = Place::create(&rehearsal, &suite.production, None, &images)?;
-            Ok((own, other, shop, production))
+        screen.phase("deploying redbutton for the pipeline", |progress| {
+            functions(&rehearsal, &world, &milestones(progress))
         })?;
-        let (own, other, shop, production) = services;
+        screen.phase("deploying redbutton in production", |progress| {
+            world_file::production(&rehearsal, &world, &milestones(progress))
+        })?;
         Ok(Self {
-            own,
-            other,
-            shop,
-            production,
+            pipeline,
+            cast,
+            source,
+            test: Place::find(&rehearsal, "test", TARGET_ACCOUNT)?,
+            production: Place::find(&rehearsal, "production", PRODUCTION_ACCOUNT)?,
             rehearsal,
-            suite,
         })
     }
 
@@ -121,188 +119,97 @@ impl Stage {
         self.rehearsal.docker().map(|docker| docker.engine())
     }
 
-    /// Runs a pipeline's action that releases `tag` to `place`, to its end.
-    pub(super) fn release(&self, place: &Place, tag: &str, unusual: &Unusual) -> Result<Finished> {
-        let mut target = json!({ "service": WEB, "cluster": CLUSTER });
-        if place.stack.is_some() {
-            target = json!({
-                "stack": SHOP,
-                "template": "Build::service.yaml",
-                "parameters": "Build::shop.json",
-                "imageParameters": { SHOP: "Image" },
-                "capabilities": ["CAPABILITY_IAM"],
-                "cloudFormationRole": CLOUDFORMATION_ROLE,
-            });
-        }
-        let mut rollout = json!({ "targets": [target], "region": TARGET_REGION });
-        if let (Some((role, own_id)), Value::Object(fields)) = (place.role, &mut rollout) {
-            fields.insert("role".to_owned(), role.into());
-            let id = unusual.external_id.unwrap_or(own_id);
-            fields.insert("externalId".to_owned(), id.into());
-        }
-        let images = json!([{ "name": place.service.name, "imageUri": place.image(tag) }]);
-        let (rollout, images) = (rollout.to_string(), images.to_string());
-        let mut parameters = shop_parameters();
-        parameters.extend(unusual.parameter);
-        let parameters: BTreeMap<_, _> = parameters.into_iter().collect();
-        let configuration = json!({ "Parameters": parameters }).to_string();
-        let template = template("service.yaml")?;
-        let mut files = vec![
-            ("rollout.json", rollout.as_bytes()),
-            ("imagedefinitions.json", images.as_bytes()),
-        ];
-        if place.stack.is_some() {
-            files.push(("service.yaml", template.as_bytes()));
-            files.push(("shop.json", configuration.as_bytes()));
-        }
-        let artifact = self.suite.store.put_artifact("Build", &files)?;
-        let parameters = json!({
-            "rollout": "Build::rollout.json",
-            "execution": "#{codepipeline.PipelineExecutionId}",
-        });
-        self.run(JobSpec {
-            pipeline: WEB.to_owned(),
-            user_parameters: Some(parameters.to_string()),
-            input_artifacts: vec![artifact],
-            ..self.suite.store.job(UPDATER)
-        })
-    }
-
-    fn run(&self, spec: JobSpec) -> Result<Finished> {
-        let pipeline = self.rehearsal.pipeline();
-        let job = pipeline.start_job(spec)?;
+    /// Runs the pipeline with what the source has now, to its end.
+    pub(super) fn run(&self) -> Result<Execution> {
+        let id = self.pipeline.start(&BTreeMap::new())?;
         let began = Instant::now();
         loop {
-            let asked = Instant::now();
-            match pipeline.wait(&job, BREATH) {
-                Err(_) if asked.elapsed() >= BREATH && began.elapsed() < PATIENCE => {
-                    interrupt::check()?;
-                }
-                // An error that did not wait is final, such as a job that cannot be delivered.
+            match self.pipeline.wait(&id, BREATH) {
+                Err(_) if began.elapsed() < PATIENCE => interrupt::check()?,
                 ended => return ended,
             }
         }
     }
+
+    /// The digest that the repository has for a tag.
+    pub(super) fn digest(&self, tag: &str) -> Result<String> {
+        let asked = json!({ "repositoryName": WEB, "imageIds": [{ "imageTag": tag }] });
+        let target = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
+        let found = self.test.account.json("ecr", target, asked)?;
+        let digest = found
+            .pointer("/imageDetails/0/imageDigest")
+            .and_then(Value::as_str);
+        Ok(digest
+            .with_context(|| format!("{tag} was not pushed"))?
+            .to_owned())
+    }
 }
 
 impl Place {
-    /// Puts the images into the account's ECR, and creates the service with v1.
-    fn create(
-        rehearsal: &Rehearsal,
-        account: &Account,
-        role: Option<(&'static str, &'static str)>,
-        images: &[Image],
-    ) -> Result<Self> {
-        let cluster = StackSpec::new(CLUSTER, &template("cluster.yaml")?)
-            .with("ClusterName", CLUSTER)
-            .with("RepositoryName", WEB);
-        world::create_stack(account, &cluster)?;
-        let mut digests = BTreeMap::new();
-        for (tag, image) in images {
-            let digest = match rehearsal.docker() {
-                Some(docker) => docker.push(image, account.id(), account.region(), WEB, tag)?,
-                None => world::put_image(account, WEB, tag, image)?,
-            };
-            digests.insert(*tag, digest);
-        }
-        let v1 = digests.get("v1").context("v1 was not pushed")?;
-        let image = format!("{}@{v1}", world::repository_uri(account, WEB));
-        let mut spec = ServiceSpec::new(CLUSTER, WEB, &image);
-        let execution = world::create_execution_role(account, "web-execution")?;
-        spec.task_definition
-            .insert("executionRoleArn".to_owned(), execution.into());
-        let service = world::create_service(account, &spec)?;
+    fn find(rehearsal: &Rehearsal, name: &'static str, account: &str) -> Result<Self> {
+        let account = rehearsal.account(account, TARGET_REGION);
+        let service = world::stack(&account, WEB)?.service("Service")?;
         Ok(Self {
-            account: account.clone(),
+            name,
+            account,
             service,
-            stack: None,
-            role,
-            digests,
         })
     }
 
-    /// The service `shop` in the same account, of a stack, with v1 of the same images.
-    fn with_a_stack(&self) -> Result<Self> {
-        let image = format!(
-            "{}@{}",
-            world::repository_uri(&self.account, WEB),
-            self.digest("v1")?
-        );
-        let mut spec = StackSpec::new(SHOP, &template("service.yaml")?).with("Image", &image);
-        for (key, value) in shop_parameters() {
-            spec = spec.with(key, value);
+    /// The image that the service is to run, by digest.
+    pub(super) fn image(&self) -> Result<String> {
+        let arn = self.service.primary_task_definition()?;
+        let described = world::task_definition(&self.account, &arn)?;
+        let image = described.pointer("/taskDefinition/containerDefinitions/0/image");
+        match image.and_then(Value::as_str) {
+            Some(image) => Ok(image.to_owned()),
+            None => bail!("{arn} has no image"),
         }
-        spec.capabilities = vec!["CAPABILITY_IAM".to_owned()];
-        let stack = world::create_stack(&self.account, &spec)?;
-        Ok(Self {
-            account: self.account.clone(),
-            service: stack.service("Service")?,
-            stack: Some(stack),
-            role: self.role,
-            digests: self.digests.clone(),
-        })
-    }
-
-    /// The digest that ECR has for a tag.
-    pub(super) fn digest(&self, tag: &str) -> Result<&str> {
-        let digest = self.digests.get(tag).map(String::as_str);
-        digest.with_context(|| format!("{tag} was not pushed"))
-    }
-
-    /// An image as a build names it: with its tag.
-    pub(super) fn image(&self, tag: &str) -> String {
-        format!("{}:{tag}", world::repository_uri(&self.account, WEB))
     }
 }
 
-/// What is not as usual about a release.
-#[derive(Default)]
-pub(super) struct Unusual {
-    /// Another external id than the place's.
-    pub(super) external_id: Option<&'static str>,
-    /// Another value for a parameter of the stack.
-    pub(super) parameter: Option<(&'static str, &'static str)>,
-}
-
-/// A template that a user starts from.
-fn template(name: &str) -> Result<String> {
-    let path = workspace::root().join("templates").join(name);
-    fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))
-}
-
-/// What the parameters' file of the stack says; the image comes from the release.
-fn shop_parameters() -> Vec<(&'static str, &'static str)> {
-    vec![
-        ("ServiceName", SHOP),
-        ("ClusterName", CLUSTER),
-        ("VpcId", "vpc-0a1b2c3d"),
-        ("SubnetIds", "subnet-0a1b2c3d,subnet-1a2b3c4d"),
-        ("PermissionsBoundaryArn", BOUNDARY),
-    ]
-}
-
-/// v1, v2 and, where it can fail, the broken one.
-fn images(rehearsal: &Rehearsal, progress: &Progress) -> Result<Vec<Image>> {
-    let Some(docker) = rehearsal.docker() else {
-        let record = |tag| (tag, world::manifest(&format!("{WEB} {tag}")));
-        return Ok(["v1", "v2"].map(record).into());
+/// Deploys the template, and makes a pipeline of it whose source is the repository.
+fn pipeline(
+    rehearsal: &Rehearsal,
+    source: &Source,
+    cast: &Arc<Cast>,
+    progress: &Progress,
+) -> Result<Pipeline> {
+    let template = workspace::root().join("templates/pipeline.yaml");
+    let template = PipelineTemplate::read(&template)?;
+    let parameters = PARAMETERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let choice = Choice {
+        stack: "web-pipeline",
+        pipeline: &template.pipeline(None)?,
+        parameters: &parameters.into(),
+        leave_out: &[],
     };
-    let build = |tag| {
-        progress(tag);
-        docker.run().build_web(tag)
+    let deployed = template.deploy(rehearsal, &choice, progress)?;
+    let inputs = Inputs {
+        sources: [("Source".to_owned(), source.folder().to_owned())].into(),
+        builds: deployed.builds,
+        ..Inputs::default()
     };
-    let (v1, v2) = (build("v1")?, build("v2")?);
-    progress(BROKEN);
-    let v3 = broken::build(docker.engine(), &v2, BROKEN)?;
-    Ok(vec![("v1", v1), ("v2", v2), (BROKEN, v3)])
+    let audience = Arc::clone(cast);
+    Pipeline::new(rehearsal, deployed.definition, inputs, audience)
 }
 
-/// Hears of `deploying A, region` no more than `A`, and nothing of what SAM writes meanwhile.
+/// The functions that the pipeline invokes.
+fn functions(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
+    let given = world.suite.iter().map(|(name, value)| (&**name, &**value));
+    let mut parameters: Vec<(&str, &str)> = given.collect();
+    // Nothing here takes as long as it does on AWS.
+    parameters.push(("LookEverySeconds", "1"));
+    suite::functions(rehearsal, Profile::Dev, &parameters, progress)
+}
+
+/// Hears of what is deployed, and nothing of what SAM writes meanwhile.
 fn milestones(progress: &Progress) -> Progress {
     let progress = Progress::clone(progress);
     Arc::new(move |line: &str| {
-        if let Some(what) = line.strip_prefix("deploying ") {
-            progress(what.split(',').next().unwrap_or(what));
+        let known = ["stack ", "image ", "deploying ", "redbutton's "];
+        if known.iter().any(|word| line.starts_with(word)) {
+            progress(line);
         }
     })
 }

@@ -1,247 +1,257 @@
-//! The story: twelve steps, each told, done and checked.
+//! The story: what a team does with its pipeline, each chapter told, done and checked.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::Result;
+use rehearsal::pipeline::Status;
+use shared::ledger::Entry;
 
+use super::cast::Step;
 use super::screen::{Row, Screen};
-use super::stage::{BROKEN, Stage, Unusual};
+use super::source::Commit;
+use super::stage::Stage;
 use crate::interrupt;
 
-/// A tag that nobody pushed.
-const MISSING: &str = "v9";
-/// What the role's trust policy does not ask for.
-const WRONG_ID: &str = "somebody-else";
+/// Who may approve for production, as the production account sees it.
+const ADA: &str = "ada";
+/// Who may press the same button in CodePipeline, and is none of them.
+const MALLORY: &str = "mallory";
+/// What is in every account before.
+const V1: &str = "v1";
 
-/// Tells it; a step that does not come out as told is in its row, and the story goes on.
-pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<Vec<Row>> {
+/// A chapter, as it was told and as it went.
+pub(super) struct Chapter {
+    pub(super) row: Row,
+    /// What it is about.
+    pub(super) intro: String,
+    /// The pipeline's journey, where it ran.
+    pub(super) journey: Option<Journey>,
+    /// What was found, by name.
+    pub(super) facts: Vec<(String, String)>,
+}
+
+/// Entries with their keys, oldest first.
+pub(super) type Ledger = Vec<(String, Entry)>;
+
+/// An execution of the pipeline.
+pub(super) struct Journey {
+    pub(super) commit: Commit,
+    pub(super) execution: String,
+    pub(super) status: Status,
+    pub(super) steps: Vec<Step>,
+}
+
+/// Tells it; a chapter that does not come out as told is in its row, and the story goes on.
+pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<(Vec<Chapter>, Ledger)> {
     let mut teller = Teller {
         screen,
         stage,
-        rows: Vec::new(),
+        chapters: Vec::new(),
+        journey: None,
+        facts: Vec::new(),
+        released: Vec::new(),
     };
-    let (own, other) = (&stage.own, &stage.other);
-    let serves = match stage.engine() {
-        Some(_) => "v2 serves there, proven by its digest",
-        None => "ECS is to run v2 there, by its digest",
-    };
-
-    let intro = "The service web is in ap-southeast-2, twice: in account 111111111111, where the \
-                 pipeline is, too, and in account 333333333333.";
-    teller.step("v1 runs", intro, |teller| {
-        teller.serves(own, "v1")?;
-        teller.serves(other, "v1")?;
-        Ok("v1 in both accounts".to_owned())
-    })?;
-
-    let intro = "The pipeline is in us-east-1, the service in ap-southeast-2. The account is the \
-                 same, so the function works under its own role.";
-    teller.step("v2 in another region", intro, |teller| {
-        teller.released(own, "v2")?;
-        Ok(serves.to_owned())
-    })?;
-
-    let intro = "Now to account 333333333333: there the function assumes the role \
-                 redbutton-rollout, whose trust policy asks for an external id.";
-    teller.step("v2 in another account", intro, |teller| {
-        teller.released(other, "v2")?;
-        Ok(serves.to_owned())
-    })?;
-
-    let intro = "v3 has a typo in a setting (PORT=eighty), so its process ends as soon as it \
-                 starts. The pipeline has to fail and to say why; visitors must not notice.";
-    if stage.engine().is_some() {
-        teller.step("v3 cannot start", intro, |teller| {
-            teller.rolled_back(other, BROKEN, "v2")?;
-            Ok("failed with the reason, exit code 1; v2 serves on".to_owned())
-        })?;
-    } else {
-        teller.left_out(
-            "v3 cannot start",
-            "Without containers nothing can fail to start.",
-        );
-    }
-
-    let intro = "The build names a tag that was never pushed.";
-    teller.step("v9 does not exist", intro, |teller| {
-        teller.refused(other, MISSING, &Unusual::default(), "", &[MISSING])?;
-        Ok("refused before anything was changed".to_owned())
-    })?;
-
-    let intro = "A new run of the pipeline releases what serves already.";
-    teller.step("v2 once more", intro, |teller| {
-        teller.unchanged(other, "v2")?;
-        Ok("nothing was changed; v2 is there already".to_owned())
-    })?;
-
-    let intro = "The rollout file has an external id that the role's trust policy does not know.";
-    teller.step("wrong external id", intro, |teller| {
-        let says = ["trust policy", WRONG_ID];
-        let unusual = Unusual {
-            external_id: Some(WRONG_ID),
-            ..Unusual::default()
-        };
-        teller.refused(other, "v2", &unusual, "PermissionError", &says)?;
-        Ok("denied, and told what to check".to_owned())
-    })?;
-
-    tell_of_the_stack(&mut teller)?;
-    tell_of_the_release(&mut teller)?;
-    Ok(teller.rows)
+    teller.begins()?;
+    teller.a_release()?;
+    teller.a_broken_release()?;
+    teller.the_wrong_person()?;
+    teller.the_right_person()?;
+    teller.the_way_back()?;
+    teller.the_evidence()?;
+    let ledger = teller.entries()?;
+    Ok((teller.chapters, ledger))
 }
 
-/// A service that belongs to a CloudFormation stack.
-fn tell_of_the_stack(teller: &mut Teller<'_>) -> Result<()> {
-    let shop = &teller.stage.shop;
-    let intro = "The service shop in account 333333333333 belongs to a CloudFormation stack. Its \
-                 template and its parameters are in the build's artifact; the release hands it the \
-                 new image, by its digest.";
-    teller.step("v2 through a stack", intro, |teller| {
-        teller.released(shop, "v2")?;
-        Ok("the stack is updated, and its service serves v2".to_owned())
-    })?;
-
-    let intro = "The same with v3, which ends as soon as it starts.";
-    if teller.stage.engine().is_some() {
-        teller.step("v3 through a stack", intro, |teller| {
-            teller.rolled_back(shop, BROKEN, "v2")?;
-            Ok("failed with the reason; template, parameters and v2 are back".to_owned())
-        })?;
-    } else {
-        teller.left_out(
-            "v3 through a stack",
-            "Without containers nothing can fail to start.",
-        );
-    }
-
-    let intro = "Somebody renames the service in the parameters' file. CloudFormation would make a \
-                 new service and delete the one that serves.";
-    teller.step("a replacement", intro, |teller| {
-        let unusual = Unusual {
-            parameter: Some(("ServiceName", "store")),
-            ..Unusual::default()
-        };
-        let says = ["Service (AWS::ECS::Service", "\"allowReplacement\""];
-        teller.refused(shop, "v2", &unusual, "", &says)?;
-        Ok("refused before anything was changed, with the list".to_owned())
-    })
-}
-
-/// What was tested and approved goes to the production account, which nothing here can roll out to.
-fn tell_of_the_release(teller: &mut Teller<'_>) -> Result<()> {
-    let (test, production) = (&teller.stage.other, &teller.stage.production);
-    let intro = "A whole pipeline, that of examples/pipeline: build, approval, rollout to test in \
-                 333333333333, preview of production, approval, and the release. It goes from \
-                 us-east-1, account 111111111111, to ap-southeast-2, account 222222222222, by a role \
-                 that may add releases there and do nothing else. There it passes the gate, and is \
-                 deployed; only then the pipeline is green.";
-    teller.step("a release for production", intro, |teller| {
-        teller.carried(test, production, "v2")?;
-        teller.serves(production, "v2")?;
-        Ok("arrived, verified, deployed; v2 serves in production".to_owned())
-    })?;
-
-    let intro = "Now an administrator of the production account tries to delete what arrived, and to \
-                 write over it.";
-    teller.step("a release stays", intro, |teller| {
-        teller.stays()?;
-        Ok("denied; it is written once".to_owned())
-    })
-}
-
-/// Who tells it: what a step does and checks is in `scene`.
+/// Who tells it: what a chapter does and checks is in `scene`.
 pub(super) struct Teller<'a> {
     pub(super) screen: &'a Screen,
     pub(super) stage: &'a Stage,
-    rows: Vec<Row>,
+    chapters: Vec<Chapter>,
+    /// Of the chapter under way.
+    pub(super) journey: Option<Journey>,
+    pub(super) facts: Vec<(String, String)>,
+    /// What production served, oldest first: the image's tag.
+    released: Vec<String>,
 }
 
 impl Teller<'_> {
-    /// A step: `act` does it, and says in a few words what came of it.
-    fn step(
+    fn begins(&mut self) -> Result<()> {
+        let intro = "The service web is in ap-southeast-2, twice: for tests in account 333333333333, in \
+                     production in account 222222222222. Each belongs to a CloudFormation stack. The \
+                     pipeline is in us-east-1, account 111111111111.";
+        self.chapter("v1 runs", intro, |teller| {
+            teller.serves(&teller.stage.test, V1)?;
+            teller.serves(&teller.stage.production, V1)?;
+            Ok("v1 in both accounts".to_owned())
+        })
+    }
+
+    fn a_release(&mut self) -> Result<()> {
+        let intro = "Ada changes the page. The build tests it and makes an image with a tag of its own. \
+                     It is rolled out to test, with an acceptance task; the preview says what would change \
+                     in production; ada approves; the release is signed, brought to production's account, \
+                     verified there, and deployed. Only then the pipeline is green.";
+        self.chapter("a release", intro, |teller| {
+            let subject = "Greet visitors";
+            let change = ("src/main.rs", "<h1>web <code>", "<h1>Welcome to web <code>");
+            let tag = teller.green(teller.commit(subject, change)?)?;
+            Ok(format!("{tag} serves in production"))
+        })
+    }
+
+    fn a_broken_release(&mut self) -> Result<()> {
+        let intro = "The next commit has a typo in a setting (PORT=eighty): all tests pass, and the process \
+                     ends as soon as it starts. The pipeline has to fail and to say why, visitors must not \
+                     notice, and production must not hear of it.";
+        let title = "a broken release";
+        if self.stage.engine().is_none() {
+            self.left_out(title, "Without containers nothing can fail to start.");
+            return Ok(());
+        }
+        self.chapter(title, intro, |teller| {
+            let subject = "Read the port from the image";
+            let change = ("Dockerfile", "EXPOSE 8080", "EXPOSE 8080\nENV PORT=eighty");
+            let before = teller.newest()?;
+            teller.goes_back(teller.commit(subject, change)?, &before)?;
+            teller.serves(&teller.stage.production, &before)?;
+            Ok(format!(
+                "red, with exit code 1; {before} serves on, in both accounts"
+            ))
+        })
+    }
+
+    fn the_wrong_person(&mut self) -> Result<()> {
+        let intro = "A good commit again. This time mallory presses the button for production: an \
+                     administrator of the pipeline's account, who may approve whatever they like in \
+                     CodePipeline. Whom production believes is written down in production.";
+        self.chapter("the wrong person approves", intro, |teller| {
+            let dockerfile = teller.stage.source.read("Dockerfile")?;
+            let change = match dockerfile.contains("PORT=eighty") {
+                true => ("Dockerfile", "\nENV PORT=eighty", ""),
+                false => ("src/main.rs", "Welcome to web", "Welcome to the web"),
+            };
+            let before = teller.newest()?;
+            let commit = teller.commit("Let the port be as it was", change)?;
+            teller.refused(commit, MALLORY)?;
+            teller.serves(&teller.stage.production, &before)?;
+            Ok(format!(
+                "refused by production's gate; {before} serves on there"
+            ))
+        })
+    }
+
+    fn the_right_person(&mut self) -> Result<()> {
+        let intro = "The same commit once more, and ada approves.";
+        self.chapter("the right person approves", intro, |teller| {
+            let commit = teller.stage.source.head()?;
+            let tag = teller.green(commit)?;
+            Ok(format!("{tag} serves in production"))
+        })
+    }
+
+    fn the_way_back(&mut self) -> Result<()> {
+        let intro = "Something is wrong with it after all. Nothing is built, tested or copied again: the \
+                     release before lies in production's bucket, whole, signed and approved.";
+        self.chapter("back, by one line", intro, |teller| {
+            let [.., before, _] = teller.released.as_slice() else {
+                anyhow::bail!("production has served no two releases");
+            };
+            let before = before.clone();
+            teller.rollback()?;
+            teller.serves(&teller.stage.production, &before)?;
+            teller.released.push(before.clone());
+            Ok(format!("{before} serves in production again"))
+        })
+    }
+
+    fn the_evidence(&mut self) -> Result<()> {
+        let intro = "What was done in production is in a ledger that is chained by hashes. From what runs it \
+                     leads back to the commit. An administrator of the production account tries to delete \
+                     a release, and to write over it.";
+        self.chapter("the evidence", intro, |teller| {
+            teller.ledger()?;
+            let serves = teller.newest()?;
+            teller.why(&serves)?;
+            teller.stays()?;
+            Ok("whole; it leads to the commit; nobody can change it".to_owned())
+        })
+    }
+
+    /// Release `commit` to production, approved by ada; the image's tag, which serves in both accounts.
+    fn green(&mut self, commit: Commit) -> Result<String> {
+        let tag = self.run(commit, ADA, Status::Succeeded)?;
+        self.serves(&self.stage.test, &tag)?;
+        self.serves(&self.stage.production, &tag)?;
+        self.released.push(tag.clone());
+        Ok(tag)
+    }
+
+    fn commit(&self, subject: &str, (file, old, new): (&str, &str, &str)) -> Result<Commit> {
+        self.stage.source.commit(subject, file, old, new)
+    }
+
+    /// What production serves.
+    fn newest(&self) -> Result<String> {
+        let newest = self.released.last().map_or(V1, String::as_str);
+        self.on(&self.stage.production, newest)?;
+        Ok(newest.to_owned())
+    }
+
+    /// A chapter: `act` does it, and says in a few words what came of it.
+    fn chapter(
         &mut self,
-        step: &str,
+        title: &str,
         intro: &str,
-        act: impl FnOnce(&Self) -> Result<String>,
+        act: impl FnOnce(&mut Self) -> Result<String>,
     ) -> Result<()> {
         interrupt::check()?;
-        self.title(step);
+        self.title(title);
         self.screen.say(intro);
         self.stage.rehearsal.proxy().reset();
         let began = Instant::now();
         let acted = act(self);
         interrupt::check()?;
         let time = Some(began.elapsed());
-        let calls = self.calls();
-        if !calls.is_empty() {
-            self.screen.fact("AWS calls", &counted(&calls));
-        }
         let failed = acted.is_err();
         let happened = acted.unwrap_or_else(|error| {
             self.screen
                 .fact("FAILED", "this step did not do what the story says:");
             self.screen.quote(&format!("{error:#}"));
-            "see above".to_owned()
+            format!("{error:#}")
         });
-        self.rows.push(Row {
-            step: step.to_owned(),
-            happened,
-            calls: calls.len(),
-            time,
-            failed,
-        });
+        let calls = self.calls();
+        self.add(intro, Row::new(title, happened, calls, time, failed));
         Ok(())
     }
 
-    fn left_out(&mut self, step: &str, why: &str) {
-        self.title(step);
+    fn left_out(&mut self, title: &str, why: &str) {
+        self.title(title);
         self.screen.say(&format!("Left out. {why}"));
-        self.rows.push(Row {
-            step: step.to_owned(),
-            happened: "left out: it needs containers".to_owned(),
-            calls: 0,
-            time: None,
-            failed: false,
+        let happened = "left out: it needs containers".to_owned();
+        self.add(why, Row::new(title, happened, 0, None, false));
+    }
+
+    fn add(&mut self, intro: &str, row: Row) {
+        self.chapters.push(Chapter {
+            row,
+            intro: intro.to_owned(),
+            journey: self.journey.take(),
+            facts: std::mem::take(&mut self.facts),
         });
     }
 
-    fn title(&self, step: &str) {
-        let number = self.rows.len() + 1;
-        self.screen.title(&format!("{number}  {step}"));
+    fn title(&self, title: &str) {
+        let number = self.chapters.len() + 1;
+        self.screen.title(&format!("{number}  {title}"));
     }
 
-    /// The function's calls, but for the one that a cold start makes while nobody waits.
-    pub(super) fn calls(&self) -> Vec<String> {
+    /// How many calls of AWS the functions made, but for the one that a cold start makes while nobody
+    /// waits.
+    fn calls(&self) -> usize {
         let calls = self.stage.rehearsal.proxy().calls();
-        calls
+        let counted = calls
             .iter()
-            .map(|call| format!("{}:{}", call.service, call.operation))
-            .filter(|call| call != "sts:GetCallerIdentity")
-            .collect()
-    }
-}
-
-/// `3: s3:GetObject, ecs:DescribeServices ×2`, in the order of their first.
-fn counted(calls: &[String]) -> String {
-    let mut seen = BTreeSet::new();
-    let first = calls.iter().filter(|call| seen.insert(call.as_str()));
-    let texts: Vec<String> = first
-        .map(
-            |call| match calls.iter().filter(|other| *other == call).count() {
-                1 => call.clone(),
-                count => format!("{call} ×{count}"),
-            },
-        )
-        .collect();
-    format!("{}: {}", calls.len(), texts.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn calls_are_counted_in_their_order() {
-        let calls = ["s3:GetObject", "ecs:A", "s3:GetObject"].map(str::to_owned);
-        assert_eq!(super::counted(&calls), "3: s3:GetObject ×2, ecs:A");
+            .filter(|call| call.operation != "GetCallerIdentity");
+        counted.count()
     }
 }

@@ -1,6 +1,8 @@
 //! `checkov`: what is known to be unsafe in a template. An exception stands with its reason in the
 //! template itself, as `Metadata: checkov: skip:` of the resource.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result, ensure};
 use rehearsal::{Progress, tools, workspace};
 
@@ -16,11 +18,16 @@ struct Counted {
     unread: usize,
 }
 
-/// Installs checkov if need be (a minute), and looks at these templates (some seconds). Returns what
-/// there is to say about it.
-pub(super) fn check(templates: &[String], progress: &Progress) -> Result<String> {
+/// Installs checkov if need be (a minute); where it is.
+pub(super) fn install(progress: &Progress) -> Result<PathBuf> {
     let dir = workspace::target().join("checkov");
     tools::environment(&dir, REQUIREMENTS, &**progress)?;
+    Ok(dir)
+}
+
+/// Looks at these templates (some seconds). Returns what there is to say about it.
+pub(super) fn check(templates: &[String], progress: &Progress) -> Result<String> {
+    let dir = install(progress)?;
     // It asks nobody: its checks are in the package.
     let arguments = [
         "--framework",

@@ -84,6 +84,7 @@ pub(super) fn begun(place: &Path, region: &str) -> Result<Environment> {
         .iter()
         .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
         .collect();
+    all.extend(toolchains().map(|folder| ("RUSTUP_HOME".to_owned(), folder)));
     all.extend(named(&[
         ("TMPDIR", &passing.to_string_lossy()),
         ("GIT_CONFIG_NOSYSTEM", "1"),
@@ -93,6 +94,14 @@ pub(super) fn begun(place: &Path, region: &str) -> Result<Environment> {
         ("AWS_DEFAULT_REGION", region),
     ]));
     Ok(all)
+}
+
+/// Where rustup keeps its toolchains: it holds no secret, and `cargo` finds no compiler without it.
+fn toolchains() -> Option<String> {
+    let said = std::env::var("RUSTUP_HOME").ok();
+    let usual = || Some(format!("{}/.rustup", std::env::var("HOME").ok()?));
+    said.or_else(usual)
+        .filter(|folder| Path::new(folder).is_dir())
 }
 
 fn credentials(keys: &Environment) -> Option<Credentials> {

@@ -83,6 +83,9 @@ pub(super) fn environment(
 ) -> Result<Environment, Undone> {
     let region = task.engine.home.region();
     let mut all = guards::begun(&sources.place, region)?;
+    let path = all.get("PATH").cloned().unwrap_or_default();
+    let programs = &task.engine.programs;
+    all.extend(programs.environment(&sources.place, &path)?);
     all.extend(own(task, name, sources));
     all.extend(spec.variables.clone());
     all.extend(project.environment.clone());

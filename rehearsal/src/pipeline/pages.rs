@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
-use rehearsal::pipeline::{Event, What};
-use rehearsal::{Account, Rehearsal};
+
+use super::{Event, What};
+use crate::{Account, Rehearsal};
 
 /// What the path of an object's page in the console begins with.
 const OBJECT: &str = "/s3/object/";
 
 /// The objects laid down so far.
-pub(super) struct Pages {
+pub struct Pages {
     account: Account,
     dir: PathBuf,
     /// File by address.
@@ -23,11 +24,11 @@ pub(super) struct Pages {
 }
 
 /// An object that was just laid down.
-pub(super) struct Page {
+pub struct Page {
     /// The address that an action gave.
-    pub(super) address: String,
+    pub address: String,
     /// The file that has its content.
-    pub(super) path: PathBuf,
+    pub path: PathBuf,
 }
 
 /// Where an address points to.
@@ -39,7 +40,7 @@ struct Place {
 
 impl Pages {
     /// Pages of a run, in its folder.
-    pub(super) fn new(rehearsal: &Rehearsal) -> Self {
+    pub fn new(rehearsal: &Rehearsal) -> Self {
         Self {
             account: rehearsal.tooling(),
             dir: rehearsal.dir().join("pages"),
@@ -49,7 +50,7 @@ impl Pages {
 
     /// Lays down what the end of an action points to. What is not there, or not in local S3, is
     /// nobody's page.
-    pub(super) fn of(&self, event: &Event) -> Vec<Page> {
+    pub fn of(&self, event: &Event) -> Vec<Page> {
         let (Some(stage), Some(action)) = (&event.stage, &event.action) else {
             return Vec::new();
         };
@@ -68,7 +69,7 @@ impl Pages {
     }
 
     /// The file of an address.
-    pub(super) fn path(&self, address: &str) -> Option<PathBuf> {
+    pub fn path(&self, address: &str) -> Option<PathBuf> {
         let saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
         saved.get(address).cloned()
     }
@@ -87,7 +88,7 @@ impl Pages {
 }
 
 /// A file's address, for terminals that open one by a click.
-pub(super) fn file_address(path: &Path) -> String {
+pub fn file_address(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes().iter();
     let each = bytes.map(|byte| match byte {
         b'/' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
@@ -158,7 +159,7 @@ fn new_file(dir: &Path, name: &str, extension: Option<&str>) -> Result<(PathBuf,
 
 #[cfg(test)]
 mod tests {
-    use rehearsal::pipeline::{Problem, Status};
+    use crate::pipeline::{Problem, Status};
 
     use super::*;
 

@@ -5,22 +5,18 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use rehearsal::deploy::{Stack, deploy};
-use rehearsal::package::Profile;
-use rehearsal::pipeline::zip_of_folder;
-use rehearsal::{Account, Progress, Rehearsal, suite, world as aws};
 
 use super::{Step, Thing, World};
+use crate::deploy::{Stack, deploy};
+use crate::package::Profile;
+use crate::pipeline::zip_of_folder;
+use crate::{Account, Progress, Rehearsal, suite, world as aws};
 
 /// The value of `from` that stands for this repository's small service.
 const EXAMPLE: &str = "examples/web";
 
-/// Makes it all, step by step.
-pub(in crate::rehearse) fn build(
-    rehearsal: &Rehearsal,
-    world: &World,
-    progress: &Progress,
-) -> Result<()> {
+/// Makes it all but redbutton's production side, step by step.
+pub fn build(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
     let of_production = |step: &&Step| matches!(step.what, Thing::Production { .. });
     for step in world.steps.iter().filter(|step| !of_production(step)) {
         make(rehearsal, step, progress)?;
@@ -29,7 +25,7 @@ pub(in crate::rehearse) fn build(
 }
 
 /// Deploys redbutton's production side, once the tooling side is there, whose key it is to know.
-pub(crate) fn production(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
+pub fn production(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
     for step in &world.steps {
         if matches!(step.what, Thing::Production { .. }) {
             make(rehearsal, step, progress)?;

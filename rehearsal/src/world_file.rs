@@ -1,5 +1,5 @@
-//! The world file: what there is before the pipeline runs. JSON, read whole, with everything that is
-//! wrong at once.
+//! The world file: what there is before a pipeline runs. JSON, read whole, with everything that is
+//! wrong at once. Its form: docs/rehearse.md.
 //!
 //! `build` makes it.
 
@@ -11,23 +11,23 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-pub(super) use build::{build, production};
+pub use build::{build, production};
 
 /// What a step can be.
 const KINDS: &str = "stack, production, image, object";
 
 /// What there is before, in the order in which it is made.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct World {
+pub struct World {
     /// Parameters of redbutton's own functions, should the pipeline invoke them.
-    pub(super) suite: BTreeMap<String, String>,
+    pub suite: BTreeMap<String, String>,
     /// What is made, one after the other.
-    pub(super) steps: Vec<Step>,
+    pub steps: Vec<Step>,
 }
 
 impl World {
     /// Whether redbutton's production side is in it.
-    pub(super) fn has_production(&self) -> bool {
+    pub fn has_production(&self) -> bool {
         let mut steps = self.steps.iter();
         steps.any(|step| matches!(step.what, Thing::Production { .. }))
     }
@@ -35,45 +35,54 @@ impl World {
 
 /// Something that is there before.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Step {
+pub struct Step {
     /// Twelve digits.
-    pub(super) account: String,
+    pub account: String,
     /// Such as `us-east-1`.
-    pub(super) region: String,
+    pub region: String,
     /// What it is.
-    pub(super) what: Thing,
+    pub what: Thing,
 }
 
 /// What a step makes.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Thing {
+pub enum Thing {
     /// A stack of a template, deployed for real.
     Stack {
+        /// The stack's name.
         name: String,
+        /// CloudFormation or SAM.
         template: PathBuf,
+        /// By name.
         parameters: BTreeMap<String, String>,
     },
     /// The production side of redbutton's own template, with these parameters.
     Production {
+        /// By name.
         parameters: BTreeMap<String, String>,
     },
     /// An image in ECR.
     Image {
+        /// Made if need be.
         repository: String,
+        /// Of the image.
         tag: String,
         /// An image of the Docker engine, or `examples/web`.
         from: Option<String>,
     },
     /// An object in a bucket, which is made with versions if need be: a file, or a folder as a zip.
     Object {
+        /// Made with versions if need be.
         bucket: String,
+        /// Of the object.
         key: String,
+        /// What it holds.
         from: PathBuf,
     },
 }
 
 /// Reads a world file; each error names the place, what is there, and what would be right.
-pub(super) fn read(path: &Path) -> Result<World, Vec<String>> {
+pub fn read(path: &Path) -> Result<World, Vec<String>> {
     let name = path.display();
     let text = fs::read_to_string(path).map_err(|error| vec![format!("read {name}: {error}")])?;
     let value = serde_json::from_str(&text)
