@@ -6,6 +6,8 @@ mod command;
 mod demo;
 mod invoke;
 mod local;
+#[cfg(test)]
+mod messages;
 mod package;
 mod rules;
 mod schemas;
