@@ -20,6 +20,7 @@ pub(crate) static SUITE: LazyLock<Value> = LazyLock::new(|| translated("template
 static ROLES: LazyLock<Value> = LazyLock::new(|| translated("templates/roles.yaml"));
 static CLUSTER: LazyLock<Value> = LazyLock::new(|| translated("templates/cluster.yaml"));
 static SERVICE: LazyLock<Value> = LazyLock::new(|| translated("templates/service.yaml"));
+static PIPELINE: LazyLock<Value> = LazyLock::new(|| translated("templates/pipeline.yaml"));
 
 /// What the function may do for services and stacks of its own account is what its role may do in
 /// another.
@@ -156,9 +157,10 @@ fn events_are_delivered_as_jobs_need_it() {
 fn every_parameter_and_output_says_what_it_is() {
     for (name, template, most) in [
         ("template.yaml", &*SUITE, 0),
-        ("templates/roles.yaml", &*ROLES, 3),
+        ("templates/roles.yaml", &*ROLES, 1),
         ("templates/cluster.yaml", &*CLUSTER, 1),
         ("templates/service.yaml", &*SERVICE, 5),
+        ("templates/pipeline.yaml", &*PIPELINE, 4),
     ] {
         let parameters = template["Parameters"].as_object().unwrap();
         let outputs = template["Outputs"].as_object().unwrap();
@@ -268,7 +270,7 @@ fn find_strings(value: &Value) -> Vec<String> {
 /// What checkov is told to leave out says why, at the resource.
 #[test]
 fn every_exception_has_its_reason() {
-    for template in [&*SUITE, &*ROLES, &*CLUSTER, &*SERVICE] {
+    for template in [&*SUITE, &*ROLES, &*CLUSTER, &*SERVICE, &*PIPELINE] {
         for (name, resource) in template["Resources"].as_object().unwrap() {
             let skips = resource["Metadata"]["checkov"]["skip"].as_array();
             for skip in skips.into_iter().flatten() {

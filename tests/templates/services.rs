@@ -13,7 +13,12 @@ use shared::stack::LONGEST_BODY_BYTES;
 use super::{CLUSTER, only};
 use crate::fixture;
 
-const TEMPLATES: [&str; 3] = ["cluster.yaml", "roles.yaml", "service.yaml"];
+const TEMPLATES: [&str; 4] = [
+    "cluster.yaml",
+    "pipeline.yaml",
+    "roles.yaml",
+    "service.yaml",
+];
 
 const BALANCING: &str = "arn:aws:elasticloadbalancing:ap-southeast-2:333333333333";
 
@@ -35,25 +40,47 @@ fn templates_fit_a_call_and_are_read_by_cloudformation() {
 /// CONTRACTS 3.10.1 and 3.10.5: accounts, which exist, and their roles by name only.
 // rules: 3.10.1 3.10.5
 #[test]
-fn other_accounts_may_pull_and_do_nothing_else() {
+fn other_accounts_may_pull_or_push_and_do_nothing_else() {
     let policy = &only(&CLUSTER, "AWS::ECR::Repository")["RepositoryPolicyText"]["Fn::If"][1];
     let statements = policy["Statement"].as_array().unwrap();
-    assert_eq!(statements.len(), 1);
-    let statement = &statements[0];
-    assert_eq!(
-        statement["Principal"],
-        json!({"AWS": {"Ref": "PullAccountIds"}})
-    );
-    for action in statement["Action"].as_array().unwrap() {
-        let action = action.as_str().unwrap().trim_start_matches("ecr:");
+    assert_eq!(statements.len(), 2);
+    let [pull, push] = [0, 1].map(|n| &statements[n]["Fn::If"][1]);
+    let actions = |statement: &Value| -> Vec<String> {
+        let actions = statement["Action"].as_array().unwrap().iter();
+        let names = actions.map(|action| action.as_str().unwrap().trim_start_matches("ecr:"));
+        names.map(str::to_owned).collect()
+    };
+    assert_eq!(pull["Principal"], json!({"AWS": {"Ref": "PullAccountIds"}}));
+    for action in actions(pull) {
         let reads = ["Batch", "Describe", "Get"];
         let pulls = reads.iter().any(|verb| action.starts_with(verb));
         assert!(pulls && !action.contains("Delete"), "{action}");
     }
     assert_eq!(
-        statement["Condition"]["Fn::If"][1],
+        pull["Condition"]["Fn::If"][1],
         json!({"ArnLike": {"aws:PrincipalArn": {"Ref": "PullPrincipalArns"}}})
     );
+    assert_eq!(push["Principal"], json!({"AWS": {"Ref": "PushAccountIds"}}));
+    assert_eq!(
+        actions(push),
+        [
+            "BatchCheckLayerAvailability",
+            "BatchGetImage",
+            "CompleteLayerUpload",
+            "InitiateLayerUpload",
+            "PutImage",
+            "UploadLayerPart",
+        ]
+    );
+    // Never without a condition, which names roles and no pattern of them.
+    let named = &push["Condition"]["ArnLike"]["aws:PrincipalArn"];
+    let roles = &named["Fn::Split"][1]["Fn::Sub"][1]["Roles"];
+    assert_eq!(
+        *roles,
+        json!({"Fn::Join": [",", {"Ref": "PushPrincipalArns"}]})
+    );
+    let pattern = &CLUSTER["Parameters"]["PushPrincipalArns"]["AllowedPattern"];
+    assert!(!pattern.as_str().unwrap().contains(".@/*"), "{pattern}");
 }
 
 /// CONTRACTS 3.10.5: an image that serves is spared for as long as nothing newer pushes it out.
@@ -93,6 +120,8 @@ fn a_service_is_made_of_the_templates_and_an_update_changes_its_image() {
         ("RepositoryName", name),
         ("PullAccountIds", "111111111111,222222222222"),
         ("PullPrincipalArns", "arn:aws:iam::*:role/ecs/*"),
+        ("PushAccountIds", "111111111111"),
+        ("PushPrincipalArns", "arn:aws:iam::111111111111:role/build"),
     ];
     let cluster = made(
         account,
@@ -315,6 +344,18 @@ fn wrong_parameters_are_refused() {
     let role = [("CloudFormationRoleName", "redbutton-cloudformation")];
     refused("roles.yaml", &roles, &role, "needs StackArns");
     refused("roles.yaml", &roles, &[("StackArns", stack)], "end in /*");
+    let half = [("ExternalId", "")];
+    refused("roles.yaml", &roles, &half, "needs ExternalId");
+    let nothing = [("ToolingAccountId", ""), ("ExternalId", "")];
+    refused("roles.yaml", &roles, &nothing, "there is no role to make");
+    let cluster = [("ClusterName", "refused"), ("RepositoryName", "refused")];
+    let anybody = [("PushAccountIds", "111111111111")];
+    refused(
+        "cluster.yaml",
+        &cluster,
+        &anybody,
+        "needs PushPrincipalArns",
+    );
 }
 
 /// A stack of one of the templates.
