@@ -25,9 +25,10 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import cloudformation, ecs, iam, s3, sts
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import changesets, provisioners
 
 _pin_request_origin = app.pin_request_origin
+_diff_resources = changesets._diff_resources
 _task_definition = provisioners._ecs_task_def_create
 _resource_arn = iam_actions.extract_resource_arn
 _request_context = iam_actions.request_tag_context
@@ -206,6 +207,23 @@ def camel(key):
     return key[:1].lower() + key[1:]
 
 
+def spelt(value):
+    """A piece of a template with each attribute of a resource spelt as a list."""
+    if isinstance(value, list):
+        return [spelt(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if list(value) == ["Fn::GetAtt"] and isinstance(value["Fn::GetAtt"], str):
+        return {"Fn::GetAtt": value["Fn::GetAtt"].split(".", 1)}
+    return {key: spelt(each) for key, each in value.items()}
+
+
+def diff_resources(old, new, template=None, *rest):
+    """What differs between two templates. A person writes `A.B`, SAM makes [A, B] of it, and MiniStack
+    alone would take that for a change wherever it has not resolved it."""
+    return _diff_resources(spelt(old), spelt(new), spelt(template), *rest)
+
+
 def simulate(query):
     """What a role's policies and its boundary say. MiniStack looks at the first resource, at no context,
     and does not find the policies of a role with a path, nor miss a role that is not there."""
@@ -273,6 +291,7 @@ services = {name: in_one_piece(ecs._ACTION_MAP[name])
             for name in ("CreateService", "UpdateService", "DescribeServices")}
 
 app.pin_request_origin = pin_request_origin
+changesets._diff_resources = diff_resources
 provisioners._ecs_task_def_create = task_definition
 provisioners._RESOURCE_HANDLERS["AWS::ECS::TaskDefinition"]["create"] = task_definition
 ecs._ACTION_MAP.update(services)
