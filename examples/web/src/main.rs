@@ -119,3 +119,20 @@ fn check(port: u16) -> io::Result<()> {
     }
     Err(io::Error::other(format!("/health answers {status:?}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::page;
+
+    #[test]
+    fn a_page_names_its_version() {
+        let page = page("1a2b3c4d-7");
+        assert!(page.contains("<code>1a2b3c4d-7</code>"), "{page}");
+    }
+
+    #[test]
+    fn a_version_is_text_and_no_markup() {
+        let page = page("<b>&");
+        assert!(page.contains("<code>&lt;b>&amp;</code>"), "{page}");
+    }
+}
