@@ -45,6 +45,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) docker_host: Option<&'a str>,
     /// Set for the emulator and so for every function.
     pub(crate) environment: &'a [(String, String)],
+    /// Whether one-off tasks that are records end at once.
+    pub(crate) tasks_end: bool,
 }
 
 /// A port that nobody listens on now. Another process may take it before the emulator does: then
@@ -145,6 +147,9 @@ fn environment(settings: &Settings<'_>) -> Vec<(String, OsString)> {
     ]
     .map(|(name, value): (&str, OsString)| (name.to_owned(), value))
     .into();
+    if settings.tasks_end {
+        env.push(("REHEARSAL_TASKS_END".to_owned(), "1".into()));
+    }
     env.extend(std::env::var_os("PATH").map(|value| ("PATH".to_owned(), value)));
     env.extend(
         settings

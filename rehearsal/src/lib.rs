@@ -78,6 +78,9 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Where the pipelines are; us-east-1 when none.
     pub region: Option<String>,
+    /// Whether a one-off task that is a record ends at once, with exit code 0; else it runs until somebody
+    /// says how it ends.
+    pub tasks_end: bool,
 }
 
 /// What an ECS task is.
@@ -159,6 +162,7 @@ impl Rehearsal {
             functions_endpoint: proxy.address(),
             docker_host: docker_host.as_deref(),
             environment: &options.environment,
+            tasks_end: options.tasks_end,
         };
         let emulator = runtime.block_on(emulator::start(&aws.http, settings))?;
         Ok(Self {

@@ -34,6 +34,7 @@ impl Stage {
                 containers,
                 log: Some(Progress::clone(progress)),
                 region: Some(options.region.clone()),
+                tasks_end: true,
                 ..Default::default()
             })
         })?;

@@ -16,6 +16,7 @@ are running or wait for their retry.
 import functools
 import itertools
 import json
+import os
 import sys
 import threading
 from xml.sax.saxutils import escape as xml
@@ -23,17 +24,19 @@ from xml.sax.saxutils import escape as xml
 import botocore.session
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region
-from ministack.services import cloudformation, ecs, iam, s3, sts
-from ministack.services.cloudformation import changesets, provisioners
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import cloudformation, ecr, ecs, iam, s3, sts
+from ministack.services.cloudformation import provisioners
 
 _pin_request_origin = app.pin_request_origin
-_diff_resources = changesets._diff_resources
 _task_definition = provisioners._ecs_task_def_create
 _resource_arn = iam_actions.extract_resource_arn
 _request_context = iam_actions.request_tag_context
 _get_object = s3._get_object
 _sse_headers = s3._resolve_sse_write_headers
+_repository_policy = ecr.repository_policy_for_arn
+_ecr = ecr.handle_request
+_run_task = ecs._run_task
 
 
 def resource_arn(service, method, path, headers, body, *rest):
@@ -49,6 +52,9 @@ def resource_arn(service, method, path, headers, body, *rest):
         return arn
     if service == "iam" and (arn := parameter(rest[0], "PolicySourceArn")):
         return arn
+    if service == "ecr" and (owner := registry(body)):
+        arn = _resource_arn(service, method, path, headers, body, *rest)
+        return arn.replace(f":{get_account_id()}:", f":{owner}:", 1)
     if service != "codepipeline":
         return _resource_arn(service, method, path, headers, body, *rest)
     try:
@@ -67,6 +73,45 @@ def deployment_arn(body):
         return several[0] if several else request.get("serviceDeploymentArn")
     except (ValueError, KeyError, AttributeError, TypeError):
         return None
+
+
+def registry(body):
+    """The account whose registry a request names, when it is another one than the caller's."""
+    try:
+        named = json.loads(body).get("registryId")
+    except (ValueError, AttributeError, TypeError):
+        return None
+    return named if named and named != get_account_id() else None
+
+
+def repository_policy(arn):
+    """A repository's own policy and owner: of another account, both it and the caller's policies have to
+    allow a call. MiniStack looks for the repository in the caller's account."""
+    region, account = arn.split(":")[3:5]
+    with request_scope(account, region):
+        return _repository_policy(arn)
+
+
+async def ecr_in_its_account(method, path, headers, body, query_params):
+    """A registry of another account that has let the caller in; MiniStack answers with the caller's own."""
+    with request_scope(registry(body) or get_account_id(), get_region()):
+        return await _ecr(method, path, headers, body, query_params)
+
+
+def run_task(request):
+    """A task that nobody runs is over at once, and well. With `REHEARSAL_TASKS_END` only: a test plays how
+    a task ends."""
+    status, headers, body = _run_task(request)
+    if status == 200:
+        for told in json.loads(body)["tasks"]:
+            task = ecs._tasks[told["taskArn"]]
+            if not task.get("_docker_ids"):
+                task.update(lastStatus="STOPPED", desiredStatus="STOPPED",
+                            stopCode="EssentialContainerExited",
+                            stoppedReason="Essential container in task exited")
+                for container in task["containers"]:
+                    container.update(lastStatus="STOPPED", exitCode=0)
+    return status, headers, body
 
 
 def parameter(query, name):
@@ -207,23 +252,6 @@ def camel(key):
     return key[:1].lower() + key[1:]
 
 
-def spelt(value):
-    """A piece of a template with each attribute of a resource spelt as a list."""
-    if isinstance(value, list):
-        return [spelt(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    if list(value) == ["Fn::GetAtt"] and isinstance(value["Fn::GetAtt"], str):
-        return {"Fn::GetAtt": value["Fn::GetAtt"].split(".", 1)}
-    return {key: spelt(each) for key, each in value.items()}
-
-
-def diff_resources(old, new, template=None, *rest):
-    """What differs between two templates. A person writes `A.B`, SAM makes [A, B] of it, and MiniStack
-    alone would take that for a change wherever it has not resolved it."""
-    return _diff_resources(spelt(old), spelt(new), spelt(template), *rest)
-
-
 def simulate(query):
     """What a role's policies and its boundary say. MiniStack looks at the first resource, at no context,
     and does not find the policies of a role with a path, nor miss a role that is not there."""
@@ -291,7 +319,6 @@ services = {name: in_one_piece(ecs._ACTION_MAP[name])
             for name in ("CreateService", "UpdateService", "DescribeServices")}
 
 app.pin_request_origin = pin_request_origin
-changesets._diff_resources = diff_resources
 provisioners._ecs_task_def_create = task_definition
 provisioners._RESOURCE_HANDLERS["AWS::ECS::TaskDefinition"]["create"] = task_definition
 ecs._ACTION_MAP.update(services)
@@ -304,4 +331,13 @@ iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate
 s3._get_object = get_object
 s3._resolve_sse_write_headers = sse_headers
 app.SERVICE_HANDLERS["codepipeline"] = codepipeline
+ecr.repository_policy_for_arn = repository_policy
+app.SERVICE_HANDLERS["ecr"] = ecr_in_its_account
+# Of a type that it does not list, MiniStack says of every property that a change may replace the
+# resource; AWS's schema lists those that do.
+provisioners._REPLACING_PROPERTIES["AWS::ECS::Service"] = (
+    "Cluster", "Role", "SchedulingStrategy", "ServiceName")
+provisioners._CONDITIONALLY_REPLACING_PROPERTIES["AWS::ECS::Service"] = ("LaunchType",)
+if os.environ.get("REHEARSAL_TASKS_END"):
+    ecs._ACTION_MAP["RunTask"] = run_task
 app.main()

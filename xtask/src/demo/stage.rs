@@ -80,6 +80,7 @@ impl Stage {
         let world = world_file::read(&world).map_err(|wrong| anyhow::anyhow!(wrong.join("\n")))?;
         let options = Options {
             containers: engine.map_or(Containers::Records, Containers::Docker),
+            tasks_end: true,
             ..Options::default()
         };
         let rehearsal = screen.phase("starting local AWS", |progress| {
