@@ -57,7 +57,7 @@ const STEPS: [Step; 8] = [
     quick("format", format),
     quick("clippy", clippy),
     quick("docs", docs),
-    quick("schemas and the README's tables", generated),
+    quick("schemas and the reference's tables", generated),
     quick("the emulator's Python", python),
     quick("unit and property tests", unit_tests),
     quick(
