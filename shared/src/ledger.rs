@@ -39,10 +39,10 @@ pub enum Came {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Entry {
-    /// 1.
+    /// The version of this form.
     #[schemars(extend("const" = 1))]
     pub version: u32,
-    /// The target, as [`target_id`] writes it.
+    /// `service/<region>/<cluster>/<service>`, `stack/<region>/<stack>` or `task/<region>/<cluster>/<name>`.
     pub target: String,
     /// Counted from 1.
     pub number: u64,

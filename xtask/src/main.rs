@@ -5,6 +5,8 @@ mod broken;
 mod command;
 mod demo;
 mod invoke;
+#[cfg(test)]
+mod links;
 mod local;
 #[cfg(test)]
 mod messages;

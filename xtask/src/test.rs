@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that has to hold before a change is merged; `.ci/run` is this.
 
 mod beside;
+mod book;
 mod checkov;
 mod dependencies;
 pub(crate) mod release;
@@ -19,7 +20,7 @@ use crate::{say, schemas};
 use beside::{Beside, Work};
 use step::{Tally, tests};
 
-/// Run every check: format, lints, docs, licences, schemas, tests, templates, the suite.
+/// Run every check: format, lints, docs, licences, schemas, the book, tests, templates, the suite.
 ///
 /// A failed step stops nothing; the last line counts what passed and what failed. From a clean clone
 /// it takes half an hour on two cores, half of it for builds.
@@ -53,11 +54,12 @@ const fn slow(name: &'static str, work: Work) -> Step {
 }
 
 /// In the order that finds most soonest.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     quick("format", format),
     quick("clippy", clippy),
     quick("docs", docs),
-    quick("schemas and the README's tables", generated),
+    quick("schemas and the reference's tables", generated),
+    quick("the book", book::check),
     quick("the emulator's Python", python),
     quick("unit and property tests", unit_tests),
     quick(

@@ -16,6 +16,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
+pub use read::read as read_template;
+
 use super::{Definition, Project, refusals};
 use crate::account::Account;
 use crate::deploy::{Stack, deploy};

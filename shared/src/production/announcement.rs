@@ -17,7 +17,7 @@ pub const DETAIL_TYPE: &str = "Redbutton Release";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Announcement {
-    /// 1.
+    /// The version of this form.
     #[schemars(extend("const" = 1))]
     pub version: u32,
     /// `<pipeline>/<execution>`.

@@ -25,7 +25,8 @@ pub struct Wish {
     /// release counts from its arrival. Without it a person asks, and it counts from now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arrived: Option<String>,
-    /// `accept`: what is live may differ from what the preview saw and the ledger left.
+    /// What becomes of what is live where it is neither what the preview saw nor what the ledger left;
+    /// without this the release is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
     /// Instead of a release: what ended without coming to an end, and is to be cleaned up after: the

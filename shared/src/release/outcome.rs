@@ -45,7 +45,7 @@ const RESULTS: [(&str, Kind); 5] = [
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// 1.
+    /// The version of this form.
     #[schemars(extend("const" = 1))]
     pub version: u32,
     /// `<pipeline>/<execution>`.
@@ -56,7 +56,7 @@ pub struct Outcome {
     pub attempt: u32,
     /// What came of it.
     pub result: Kind,
-    /// When, seconds since the epoch; written as `2026-11-28T16:20:00Z`.
+    /// When, in UTC, such as `2026-11-28T16:20:00Z`.
     #[serde(with = "crate::moment")]
     #[schemars(with = "String", regex(pattern = crate::moment::PATTERN))]
     pub at: u64,

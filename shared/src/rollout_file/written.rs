@@ -1,5 +1,5 @@
-//! The form of what people write, for JSON Schema and for the README's tables: nothing here is
-//! ever built, the doc comments are the descriptions.
+//! The form of what people write, for JSON Schema and for the tables of
+//! docs/reference.md: nothing here is ever built, the doc comments are the descriptions.
 #![expect(
     dead_code,
     reason = "the fields exist for the schemas generated from them"

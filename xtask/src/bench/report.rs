@@ -13,7 +13,7 @@ use super::functions::{Figures, Sizes};
 use super::peers::{self, Peers};
 use super::rollouts::{Rollout, Run};
 use crate::say::{self, megabytes};
-use crate::schemas::table;
+use crate::schemas::part;
 use sheet::{COLUMNS, Sheet};
 
 /// The budgets, in bytes and milliseconds.
@@ -219,7 +219,7 @@ pub(super) fn write(parts: &[Part]) -> Result<()> {
     let path = workspace::root().join("README.md");
     let mut text = fs::read_to_string(&path).context("read README.md")?;
     for part in parts {
-        text = table::put(&text, part.name, &part.markdown())?;
+        text = part::put(&text, part.name, &part.markdown())?;
     }
     fs::write(&path, text).context("write README.md")
 }

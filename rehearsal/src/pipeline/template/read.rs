@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use yaml_serde::Value as Yaml;
 use yaml_serde::value::TaggedValue;
 
-/// Reads a template, YAML or JSON.
-pub(super) fn read(path: &Path) -> Result<Value> {
+/// Reads a template, YAML or JSON. Keys stay in their order.
+pub fn read(path: &Path) -> Result<Value> {
     let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     let template = parse(&text).with_context(|| format!("{} is no template", path.display()))?;
     ensure!(

@@ -1,23 +1,12 @@
-//! A schema as a table of the README: key, default, meaning.
+//! What people write, as a table: key, default, meaning.
 
-use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// What ends a generated part.
-const END: &str = "<!-- end -->";
-
-/// `text` with the part between `<!-- generated: name -->` and `<!-- end -->` replaced.
-pub(crate) fn put(text: &str, name: &str, table: &str) -> Result<String> {
-    let begin = format!("<!-- generated: {name} -->");
-    let lacks = || format!("README.md has no {begin} with an {END} after it");
-    let (before, rest) = text.split_once(&begin).with_context(lacks)?;
-    let (_, after) = rest.split_once(END).with_context(lacks)?;
-    Ok(format!("{before}{begin}\n{table}{END}{after}"))
-}
+use super::cell;
 
 /// The keys of a schema's top and, for a list of objects, of each entry: `targets[].service`. Where
 /// an entry is one kind or another, each key stands once, with the kinds that require it.
-pub(crate) fn of(schema: &Value) -> String {
+pub(super) fn of(schema: &Value) -> String {
     let mut table = "| key | default | meaning |\n| --- | --- | --- |\n".to_owned();
     rows(&mut table, schema, &[("", schema)], "");
     table
@@ -37,12 +26,11 @@ fn rows(table: &mut String, schema: &Value, kinds: &[Kind<'_>], prefix: &str) {
             let requiring = kinds.iter().filter(|(_, object)| requires(object, key));
             let requiring: Vec<&str> = requiring.map(|(kind, _)| *kind).collect();
             let default = match requiring.len() {
-                0 => default(&value["default"]),
+                0 => cell::value(&value["default"]),
                 all if all == kinds.len() => "required".to_owned(),
                 _ => format!("required for a {}", requiring.join(" or a ")),
             };
-            let description = value["description"].as_str().unwrap_or_default();
-            let meaning = description.replace('\n', " ").replace('|', "\\|");
+            let meaning = cell::text(value["description"].as_str().unwrap_or_default());
             table.push_str(&format!("| `{prefix}{key}` | {default} | {meaning} |\n"));
             rows(
                 table,
@@ -84,16 +72,6 @@ fn follow<'a>(schema: &'a Value, reference: &'a Value) -> Option<Kind<'a>> {
         _ => name,
     };
     Some((kind, schema.pointer(path)?))
-}
-
-/// Nothing where leaving a key out means nothing by itself.
-fn default(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Array(all) if all.is_empty() => String::new(),
-        Value::String(text) => format!("`{text}`"),
-        other => format!("`{other}`"),
-    }
 }
 
 #[cfg(test)]
@@ -152,13 +130,5 @@ mod tests {
 | `targets[].stack` | required for a stack |  |
 ";
         assert_eq!(of(&schema), expected);
-    }
-
-    #[test]
-    fn a_generated_part_is_replaced_and_nothing_else() {
-        let text = "a\n<!-- generated: x -->\nold\n<!-- end -->\nb";
-        let expected = "a\n<!-- generated: x -->\nnew\n<!-- end -->\nb";
-        assert_eq!(put(text, "x", "new\n").unwrap(), expected);
-        assert!(put(text, "y", "new\n").is_err());
     }
 }
