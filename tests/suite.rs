@@ -25,6 +25,7 @@ mod policy;
 mod preview;
 mod preview_role;
 mod production;
+mod readme;
 mod redbutton;
 mod refusals;
 mod rehearse;

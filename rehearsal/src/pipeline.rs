@@ -39,6 +39,7 @@ use uuid::Uuid;
 
 pub use artifacts::zip_of_folder;
 pub use audience::{Approval, Audience, Decision, Event, Problem, What};
+pub use build::Programs;
 pub use definition::{Action, Definition, Kind, Mode, Stage, Store, Variable};
 pub use execution::{ActionRun, Execution, StageRun, Status};
 pub use inputs::{Inputs, Project};
@@ -47,7 +48,6 @@ pub use template::{Choice, Deployed, PipelineTemplate, WrongDefinition, read_tem
 
 use crate::Rehearsal;
 use crate::codepipeline::{Known, KnownExecution, KnownStage};
-use build::Programs;
 use engine::{Board, Engine, Run, Stop};
 use gates::Gates;
 

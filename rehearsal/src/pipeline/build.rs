@@ -24,7 +24,7 @@ use crate::account::Account;
 use crate::codepipeline::Said;
 use buildspec::{Buildspec, Files, PHASES};
 use guards::Guards;
-pub(super) use programs::Programs;
+pub use programs::Programs;
 use shell::{End, Listener, Shells, State};
 
 /// How long a build may take whose project does not say.

@@ -92,7 +92,7 @@ impl Screen {
 
     /// A fact of a step, with its name before it.
     pub(super) fn fact(&self, name: &str, text: &str) {
-        let first = format!("  {name:<9} ");
+        let first = format!("  {name:<10} ");
         println!(
             "{}",
             wrapped(text, &first, &" ".repeat(first.len()), COLUMNS)

@@ -20,7 +20,7 @@ use crate::Rehearsal;
 const DOCKER: &str = include_str!("programs/docker.py");
 
 /// Where programs and engines are.
-pub(in crate::pipeline) struct Programs {
+pub struct Programs {
     /// The rehearsal's own tools, `aws` among them.
     tools: PathBuf,
     python: PathBuf,
@@ -32,7 +32,7 @@ pub(in crate::pipeline) struct Programs {
 
 impl Programs {
     /// Of a rehearsal.
-    pub(in crate::pipeline) fn of(rehearsal: &Rehearsal) -> Self {
+    pub fn of(rehearsal: &Rehearsal) -> Self {
         let tools = rehearsal.tools();
         Self {
             tools: tools.bin_dir(),
@@ -48,7 +48,7 @@ impl Programs {
     }
 
     /// What finds them, for a build that works in `place` and whose machine has this `PATH`.
-    pub(super) fn environment(&self, place: &Path, path: &str) -> Result<BTreeMap<String, String>> {
+    pub fn environment(&self, place: &Path, path: &str) -> Result<BTreeMap<String, String>> {
         let own = self.tools.display();
         let Some(host) = &self.docker_host else {
             let folder = place.join("programs");
