@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rehearsal::package::{Profile, package, tool};
 use rehearsal::pipeline::{
@@ -69,16 +69,16 @@ fn every_block_of_the_readme_is_typed_or_said_why_not() {
     assert_eq!(others.len(), OTHERS.len());
 }
 
-/// Who presses every button.
-struct Ada;
+/// Presses every button, as whoever it is told to be.
+struct Presser(Mutex<&'static str>);
 
-impl Audience for Ada {
+impl Audience for Presser {
     fn hear(&self, _: &Event) {}
 
     fn decide(&self, _: &Approval) -> Decision {
         Decision {
             approved: true,
-            by: "ada".to_owned(),
+            by: (*self.0.lock().unwrap()).to_owned(),
             summary: String::new(),
         }
     }
@@ -196,7 +196,7 @@ impl Newcomer {
     }
 
     /// What CodePipeline would have made of the command that was typed.
-    fn pipeline(&self) -> Pipeline {
+    fn pipeline(&self, presser: &Arc<Presser>) -> Pipeline {
         let told = fs::read_to_string(self.rehearsal.dir().join("readme/pipeline")).unwrap();
         let (_, given) = told.split_once("--parameter-overrides ").unwrap();
         let pairs = given.split_whitespace().map(|pair| {
@@ -276,7 +276,8 @@ fn a_newcomer_gets_from_nothing_to_two_accounts_and_back() {
     let said = newcomer.types(production);
     assert!(said.ends_with("\nredbutton-production\n"), "{said}");
     newcomer.types(pipeline);
-    let pipeline = newcomer.pipeline();
+    let presser = Arc::new(Presser(Mutex::new("ada")));
+    let pipeline = newcomer.pipeline(&presser);
     newcomer.types(release);
     let id = pipeline.start(&BTreeMap::new()).unwrap();
     let ended = pipeline.wait(&id, PATIENCE).unwrap();
@@ -303,6 +304,22 @@ fn a_newcomer_gets_from_nothing_to_two_accounts_and_back() {
         service(suite::PRODUCTION_ACCOUNT),
     );
     assert!(live.contains("@sha256:") && live == test, "{test} {live}");
+
+    // Whoever may press the button in CodePipeline, production believes those whom it names.
+    *presser.0.lock().unwrap() = "mallory";
+    let id = pipeline.start(&BTreeMap::new()).unwrap();
+    let ended = pipeline.wait(&id, PATIENCE).unwrap();
+    let approved = ended.action("Production", "Approve").unwrap();
+    assert_eq!(approved.status, Status::Succeeded);
+    let refused = ended.action("Production", "Release").unwrap();
+    let why = &refused.error.as_ref().unwrap().message;
+    for part in [
+        "production's gate refused this release",
+        "was approved by arn:aws:iam::111111111111:user/mallory, who is none of the approvers",
+    ] {
+        assert!(why.contains(part), "no {part:?} in {why}");
+    }
+    assert_eq!(service(suite::PRODUCTION_ACCOUNT), live);
 
     drop(pipeline);
     newcomer.types(remove);

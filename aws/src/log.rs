@@ -19,6 +19,9 @@ pub fn start(level: Option<&str>) {
         .with_default(LevelFilter::WARN)
         // A target matches by its beginning: "aws" alone would be the SDK's crates, too.
         .with_target("aws::", level)
+        .with_target("driver", level)
+        .with_target("artifact_copier", level)
+        .with_target("production_preview", level)
         .with_target("task_definition_updater", level)
         .with_target("production_gate", level)
         .with_target("production_deployer", level);

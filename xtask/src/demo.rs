@@ -118,5 +118,9 @@ fn engine(options: &Options) -> Result<Engine, String> {
     if options.no_docker {
         return Err("as --no-docker asks".to_owned());
     }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if !std::env::split_paths(&path).any(|folder| folder.join("docker").is_file()) {
+        return Err("the build calls the command docker, which is not in PATH".to_owned());
+    }
     Engine::available().map_err(|error| format!("{error:#}"))
 }
