@@ -61,7 +61,12 @@ fn other_accounts_may_pull_and_do_nothing_else() {
 #[test]
 fn images_with_a_tag_go_by_number_and_never_by_age() {
     let repository = only(&CLUSTER, "AWS::ECR::Repository");
-    assert_eq!(repository["ImageTagMutability"], "IMMUTABLE");
+    // No tag moves but the one that a parameter names, and by default that is none.
+    assert_eq!(
+        repository["ImageTagMutability"],
+        json!({"Fn::If": ["HasMovingTag", "IMMUTABLE_WITH_EXCLUSION", "IMMUTABLE"]})
+    );
+    assert_eq!(CLUSTER["Parameters"]["MovingTag"]["Default"], "");
     assert_eq!(repository["ImageScanningConfiguration"]["ScanOnPush"], true);
     let text = &repository["LifecyclePolicy"]["LifecyclePolicyText"]["Fn::Sub"];
     let filled = text
