@@ -47,7 +47,8 @@ cloudformation() {
 # Whoever refers to another stack's resources goes before it. What a stack is, its resources say.
 rank() {
   # Roles alone (templates/roles.yaml): CloudFormation deletes a service with the role that released it.
-  [[ -n ${1//AWS::IAM::Role,/} ]] || { echo 8; return; }
+  local others=${1//AWS::IAM::Role,/}
+  [[ -n ${others//,/} ]] || { echo 8; return; }
   case $1 in
     *AWS::EC2::VPC,*) echo 9 ;;                             # network
     *AWS::ECS::Cluster,*) echo 7 ;;                         # cluster
