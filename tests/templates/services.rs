@@ -13,7 +13,15 @@ use shared::stack::LONGEST_BODY_BYTES;
 use super::{CLUSTER, only};
 use crate::fixture;
 
-const TEMPLATES: [&str; 3] = ["cluster.yaml", "roles.yaml", "service.yaml"];
+const TEMPLATES: [&str; 7] = [
+    "balancer.yaml",
+    "cluster.yaml",
+    "files.yaml",
+    "restart.yaml",
+    "roles.yaml",
+    "scaling.yaml",
+    "service.yaml",
+];
 
 const BALANCING: &str = "arn:aws:elasticloadbalancing:ap-southeast-2:333333333333";
 
@@ -296,13 +304,14 @@ fn wrong_parameters_are_refused() {
     ];
     let group = format!("{BALANCING}:targetgroup/web/50dc6c495c0c9188");
     let linear = [("Strategy", "LINEAR"), ("TargetGroupArn", group.as_str())];
-    let checks: [(&[(&str, &str)], &str); 6] = [
+    let checks: [(&[(&str, &str)], &str); 7] = [
         (&[("Strategy", "CANARY")], "need TargetGroupArn"),
         (&linear, "need AlternateTargetGroupArn"),
         (&[("Environment1", "LEVEL=info")], "a colon, a space"),
         (&[("Environment2", "LEVEL: a: b")], "a colon, a space"),
         (&[("Secret1", "TOKEN: hunter2")], "the ARN of a secret"),
         (&[("Image", "web@sha256:v1")], "with a tag or a digest"),
+        (&[("MountPath", "/data")], "need FileSystemId"),
     ];
     for (more, words) in checks {
         refused("service.yaml", &service, more, words);
