@@ -13,10 +13,14 @@ use shared::stack::LONGEST_BODY_BYTES;
 use super::{CLUSTER, only};
 use crate::fixture;
 
-const TEMPLATES: [&str; 4] = [
+const TEMPLATES: [&str; 8] = [
+    "balancer.yaml",
     "cluster.yaml",
+    "files.yaml",
     "pipeline.yaml",
+    "restart.yaml",
     "roles.yaml",
+    "scaling.yaml",
     "service.yaml",
 ];
 
@@ -88,7 +92,12 @@ fn other_accounts_may_pull_or_push_and_do_nothing_else() {
 #[test]
 fn images_with_a_tag_go_by_number_and_never_by_age() {
     let repository = only(&CLUSTER, "AWS::ECR::Repository");
-    assert_eq!(repository["ImageTagMutability"], "IMMUTABLE");
+    // No tag moves but the one that a parameter names, and by default that is none.
+    assert_eq!(
+        repository["ImageTagMutability"],
+        json!({"Fn::If": ["HasMovingTag", "IMMUTABLE_WITH_EXCLUSION", "IMMUTABLE"]})
+    );
+    assert_eq!(CLUSTER["Parameters"]["MovingTag"]["Default"], "");
     assert_eq!(repository["ImageScanningConfiguration"]["ScanOnPush"], true);
     let text = &repository["LifecyclePolicy"]["LifecyclePolicyText"]["Fn::Sub"];
     let filled = text
@@ -320,13 +329,14 @@ fn wrong_parameters_are_refused() {
     ];
     let group = format!("{BALANCING}:targetgroup/web/50dc6c495c0c9188");
     let linear = [("Strategy", "LINEAR"), ("TargetGroupArn", group.as_str())];
-    let checks: [(&[(&str, &str)], &str); 6] = [
+    let checks: [(&[(&str, &str)], &str); 7] = [
         (&[("Strategy", "CANARY")], "need TargetGroupArn"),
         (&linear, "need AlternateTargetGroupArn"),
         (&[("Environment1", "LEVEL=info")], "a colon, a space"),
         (&[("Environment2", "LEVEL: a: b")], "a colon, a space"),
         (&[("Secret1", "TOKEN: hunter2")], "the ARN of a secret"),
         (&[("Image", "web@sha256:v1")], "with a tag or a digest"),
+        (&[("MountPath", "/data")], "need FileSystemId"),
     ];
     for (more, words) in checks {
         refused("service.yaml", &service, more, words);
