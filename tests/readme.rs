@@ -226,7 +226,8 @@ impl Newcomer {
             builds: deployed.builds,
             ..Inputs::default()
         };
-        Pipeline::new(&self.rehearsal, deployed.definition, inputs, Arc::new(Ada)).unwrap()
+        let audience = Arc::clone(presser);
+        Pipeline::new(&self.rehearsal, deployed.definition, inputs, audience).unwrap()
     }
 
     /// The stacks that are left in an account, but for the one that SAM makes for itself.
