@@ -69,7 +69,7 @@ impl Teller<'_> {
     pub(super) fn refused(&mut self, commit: Commit, who: &'static str) -> Result<()> {
         let tag = self.run(commit, who, Status::Failed)?;
         let message = self.failure("Production", "Release")?;
-        for word in ["production's gate refused this release", who] {
+        for word in ["production refused this release", who] {
             ensure!(
                 message.contains(word),
                 "the message does not speak of {word:?}"
