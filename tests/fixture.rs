@@ -32,9 +32,9 @@ pub(crate) struct World {
 /// A world in the hands of one test.
 pub(crate) type Turn = place::Turn<'static, World>;
 
-/// Four emulators: tests wait more than they work (for looks, deadlines, descriptions that lag), so
-/// four at a time take little more than a quarter of the time.
-static WORLDS: [Place<World>; 4] = [const { Place::new() }; 4];
+/// Five emulators: tests wait more than they work (for looks, deadlines, descriptions that lag), so
+/// five at a time take little more than a fifth of the time.
+static WORLDS: [Place<World>; 5] = [const { Place::new() }; 5];
 
 fn start() -> World {
     // Deploying keeps every core busy: worlds that start one after the other are of use sooner.

@@ -7,7 +7,7 @@ use std::path::Path;
 use rehearsal::package::{Profile, package};
 use rehearsal::workspace;
 
-/// On the quick profile, which differs in zips alone; the suite deploys this very template.
+/// On the quick profile; the suite deploys this very template.
 #[test]
 fn a_packaged_template_stands_alone() {
     let template = package(Profile::Dev, None, &|_| {}).unwrap();
@@ -31,7 +31,9 @@ fn a_packaged_template_stands_alone() {
     assert_eq!(codes.len(), functions);
     for code in codes {
         assert!(Path::new(code).is_relative(), "{code}");
-        let bootstrap = template.parent().unwrap().join(code).join("bootstrap");
+        let zip = template.parent().unwrap().join(code);
+        assert!(fs::metadata(&zip).unwrap().len() > 1_000_000, "{code}");
+        let bootstrap = zip.with_extension("").join("bootstrap");
         let mode = fs::metadata(&bootstrap).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{} can be run", bootstrap.display());
     }

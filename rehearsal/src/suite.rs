@@ -143,6 +143,8 @@ pub fn install(
         ("ReleasesBucketName", RELEASES_BUCKET.to_owned()),
         ("Arrivals", arrivals.to_owned()),
         ("OwnAccountPassRoleArns", EXECUTION_ROLE.to_owned()),
+        // Its own, and those in which tags of what was tested are looked up.
+        ("OwnAccountRepositoryArns", repositories()),
         ("StepEverySeconds", look_every.to_owned()),
     ]);
     let parameters: Vec<(&str, &str)> = parameters
@@ -202,6 +204,13 @@ fn own_account(account: &str) -> Parameters<'static> {
         ),
         ("OwnAccountTemplateBucketArns", template_bucket(account)),
     ]
+}
+
+/// Those of production, and of the account that it tests in.
+fn repositories() -> String {
+    [PRODUCTION_ACCOUNT, TARGET_ACCOUNT]
+        .map(|account| format!("arn:aws:ecr:{TARGET_REGION}:{account}:repository/*"))
+        .join(",")
 }
 
 /// What templates/roles.yaml is told.

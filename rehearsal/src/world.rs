@@ -158,6 +158,18 @@ pub fn create_repository(account: &Account, repository: &str) -> Result<()> {
     }
 }
 
+/// Lets another account pull from a repository, as `PullAccountIds` of templates/cluster.yaml does.
+pub fn let_pull(account: &Account, repository: &str, other: &str) -> Result<()> {
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "AWS": other },
+        "Action": ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:DescribeImages",
+            "ecr:GetDownloadUrlForLayer"],
+    }] });
+    let body = json!({ "repositoryName": repository, "policyText": policy.to_string() });
+    ecr(account, "SetRepositoryPolicy", body).map(|_| ())
+}
+
 fn ecr(account: &Account, operation: &str, body: Value) -> Result<Value> {
     account.json(
         "ecr",

@@ -92,6 +92,9 @@ fn a_freeze_is_in_the_preview() {
     let world = world();
     let line = world.line("previewed");
     let tested = world.tested_line(&line);
+    // Its tag is looked up where it was tested.
+    let other = &world.suite.other;
+    rehearsal::world::let_pull(other, "previewed", world.suite.production.id()).unwrap();
     let parameters = json!({
         "rollout": "Build::production.json",
         "execution": "#{codepipeline.PipelineExecutionId}",

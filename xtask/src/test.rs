@@ -223,10 +223,11 @@ fn unit_tests(progress: &Progress) -> Result<Tally> {
 }
 
 fn suite(progress: &Progress) -> Result<Tally> {
-    // What a test that passed has printed says which cases it left out. Six tests at a time: there are
-    // four emulators of records and one of containers, and half of the time all of them wait.
+    // What a test that passed has printed says which cases it left out. Twelve tests at a time: there
+    // are five emulators of records and one of containers, some tests have one of their own, some wait
+    // for containers, and two thirds of the time all of them wait for something.
     let tally = tests(
-        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=6"),
+        &mut cargo("test --package tests --no-fail-fast -- --show-output --test-threads=12"),
         progress,
     )?;
     let log = workspace::target().join("suite.log");

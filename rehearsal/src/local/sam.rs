@@ -11,6 +11,7 @@ use super::function_credentials;
 use crate::account::Credentials;
 use crate::docker::{Engine, Gateway, Run};
 use crate::emulator::HOME_REGION;
+use crate::package::{Profile, package};
 use crate::{Rehearsal, suite, workspace};
 
 /// All that `sam local invoke` needs, until it is dropped.
@@ -64,6 +65,7 @@ impl Sam {
             image = Some(Image { name, stands_in });
             run = Some(begun);
         }
+        package(Profile::Dev, None, &|_| {})?;
         let mut set = json!({
             "AWS_ENDPOINT_URL": format!("http://{address}"),
             "LOOK_EVERY_SECONDS": "1",
