@@ -2,6 +2,7 @@
 //!
 //! What no emulator enforces is looked up in the templates as CloudFormation gets them.
 
+mod pipeline;
 mod preview;
 mod releases;
 mod rights;
