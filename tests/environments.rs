@@ -4,6 +4,8 @@
 //! All of it without containers is in one emulator, each test in accounts or regions of its own.
 
 mod deployed;
+mod taken_down;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::LazyLock;
