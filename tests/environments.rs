@@ -4,7 +4,10 @@
 //! All of it without containers is in one emulator, each test in accounts or regions of its own.
 
 mod deployed;
+mod restart;
 mod taken_down;
+
+mod observe;
 
 use std::collections::BTreeSet;
 use std::fs;
