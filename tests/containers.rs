@@ -175,7 +175,7 @@ impl World {
 }
 
 /// `GET /`; none when nobody answers.
-fn get(address: &str) -> Option<String> {
+pub(crate) fn get(address: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream =
         std::net::TcpStream::connect_timeout(&address.parse().ok()?, Duration::from_secs(2))

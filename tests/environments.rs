@@ -9,6 +9,8 @@ mod taken_down;
 
 mod observe;
 
+mod containers;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::LazyLock;
