@@ -4,6 +4,8 @@
 //! All of it without containers is in one emulator, each test in accounts or regions of its own.
 
 mod deployed;
+mod two;
+
 mod restart;
 mod taken_down;
 
