@@ -26,8 +26,9 @@ def ask(address, arguments):
 
 def answer(address):
     from awscli.clidriver import create_clidriver
+    driver = create_clidriver()
     # What every command loads.
-    create_clidriver().session.create_client("cloudformation", region_name="us-east-1")
+    driver.session.create_client("cloudformation", region_name="us-east-1")
     with socket.socket(socket.AF_UNIX) as listens:
         listens.bind(address)
         listens.listen()
@@ -37,10 +38,10 @@ def answer(address):
                 asked.close()
                 # Commands come one after the other: who asks waits for the end.
                 continue
-            carry_out(asked, create_clidriver)
+            carry_out(asked, driver)
 
 
-def carry_out(asked, create_clidriver):
+def carry_out(asked, driver):
     first, ancillary, _, _ = asked.recvmsg(1, socket.CMSG_SPACE(DESCRIPTORS.itemsize * 3))
     for place, descriptor in enumerate(array.array("i", ancillary[0][2])):
         os.dup2(descriptor, place)
@@ -49,7 +50,7 @@ def carry_out(asked, create_clidriver):
     environment["AWS_DATA_PATH"] = os.environ["AWS_DATA_PATH"]
     os.environ.clear()
     os.environ.update(environment)
-    code = create_clidriver().main(arguments)
+    code = driver.main(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     asked.sendall(str(code).encode())
