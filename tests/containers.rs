@@ -40,6 +40,7 @@ static WORLD: Place<World> = Place::new();
 fn start(engine: &Engine) -> World {
     let options = Options {
         containers: Containers::Docker(engine.clone()),
+        environment: vec![("REHEARSAL_HEALTH_SCALE".into(), "0.05".into())],
         ..Options::default()
     };
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
