@@ -168,6 +168,10 @@ impl Newcomer {
         ] {
             environment.push((name.to_owned(), value));
         }
+        let tooling = rehearsal.tooling();
+        tooling
+            .query("iam", "CreateUser", &[("UserName", "ada")])
+            .unwrap();
         Self {
             rehearsal,
             here,
@@ -177,12 +181,14 @@ impl Newcomer {
 
     /// Types a block, and answers what it printed.
     fn types(&self, block: &str) -> String {
+        // What a shell and cargo need of this one's environment, and nothing that leads to AWS.
+        let kept = ["HOME", "USER", "LANG", "CARGO_HOME", "RUSTUP_HOME"];
+        let inherited = std::env::vars().filter(|(name, _)| kept.contains(&&**name));
         let output = Command::new("bash")
             .args(["-euo", "pipefail", "-c", block])
             .current_dir(&self.here)
-            .env_remove("AWS_PROFILE")
-            .env_remove("AWS_ACCESS_KEY_ID")
-            .env_remove("CARGO_TARGET_DIR")
+            .env_clear()
+            .envs(inherited)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .output()
             .unwrap();
@@ -272,14 +278,20 @@ fn a_newcomer_gets_from_nothing_to_two_accounts_and_back() {
     let said = newcomer.types(accounts);
     assert_eq!(said, "111111111111\n333333333333\n222222222222\n");
     assert!(newcomer.types(tooling).ends_with("\nCREATE_COMPLETE\n"));
-    newcomer.types(image);
+    assert!(newcomer.types(image).ends_with("\nv1\n"));
     assert!(newcomer.types(tests).ends_with("\n1\t1\n"));
     let said = newcomer.types(production);
     assert!(said.ends_with("\nredbutton-production\n"), "{said}");
-    newcomer.types(pipeline);
+    // The command that makes the pipeline, and what needs it to be there.
+    let (deployed, more) = pipeline.split_once("\naws ").unwrap();
+    newcomer.types(deployed);
     let presser = Arc::new(Presser(Mutex::new("ada")));
     let pipeline = newcomer.pipeline(&presser);
-    newcomer.types(release);
+    newcomer.types(&format!("aws {more}"));
+    let said = newcomer.types(release);
+    for stage in ["Source", "Build", "Test", "Production"] {
+        assert!(said.contains(stage), "no {stage} in {said}");
+    }
     let id = pipeline.start(&BTreeMap::new()).unwrap();
     let ended = pipeline.wait(&id, PATIENCE).unwrap();
     assert_eq!(ended.status, Status::Succeeded, "{ended:#?}");
@@ -315,7 +327,7 @@ fn a_newcomer_gets_from_nothing_to_two_accounts_and_back() {
     let refused = ended.action("Production", "Release").unwrap();
     let why = &refused.error.as_ref().unwrap().message;
     for part in [
-        "production's gate refused this release",
+        "production refused this release",
         "was approved by arn:aws:iam::111111111111:user/mallory, who is none of the approvers",
     ] {
         assert!(why.contains(part), "no {part:?} in {why}");

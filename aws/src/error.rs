@@ -120,6 +120,13 @@ impl CallError {
                 "{} got no answer, also after retries ({}); retry the stage",
                 self.operation, self.message
             ),
+            // An answer that lacks something has no code.
+            Kind::Missing | Kind::Refused if self.code.is_empty() => {
+                format!(
+                    "{} did not answer as it should: {}",
+                    self.operation, self.message
+                )
+            }
             Kind::Missing | Kind::Refused => {
                 format!(
                     "{} answered {}: {}",

@@ -65,11 +65,6 @@ impl Tools {
         self.bin("cfn-lint")
     }
 
-    /// What `sam build` calls for Rust functions.
-    pub fn cargo_lambda(&self) -> PathBuf {
-        self.bin("cargo-lambda")
-    }
-
     /// The folder with all of the commands, to be put first in a `PATH`.
     pub fn bin_dir(&self) -> PathBuf {
         self.dir.join("bin")

@@ -84,7 +84,7 @@ fn what_production_refuses_or_fails_at_is_the_actions_failure() {
         (
             Kind::Refused,
             "ConfigurationError",
-            "production's gate refused this release: as told\n- exit code 1",
+            "production refused this release: as told\n- exit code 1",
         ),
         (
             Kind::Superseded,

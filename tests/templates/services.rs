@@ -13,8 +13,9 @@ use shared::stack::LONGEST_BODY_BYTES;
 use super::{CLUSTER, only};
 use crate::fixture;
 
-const TEMPLATES: [&str; 8] = [
+const TEMPLATES: [&str; 9] = [
     "balancer.yaml",
+    "boundary.yaml",
     "cluster.yaml",
     "files.yaml",
     "pipeline.yaml",

@@ -128,8 +128,8 @@ fn out_of_time(job: &Job, request: &Request, state: &State) -> Result<Outcome, F
             FailureKind::JobFailed,
             format!(
                 "an artifact of release {} could not be copied within one invocation of the function; \
-                 nothing of it was left behind. Raise the function's timeout (at most 900 s) or its \
-                 memory, with which its share of the network grows",
+                 nothing of it was left behind. Raise the function's memory, with which its share of \
+                 the network grows",
                 request.release
             ),
         ));

@@ -319,11 +319,8 @@ pub async fn roll_out(deployer: &Deployer, held: &mut Held) -> Result<Next, Stop
             Ok(Next::Go)
         }
         Step::Failed(ending) => {
-            let failure = report::failure(&placed, &state, &ending);
-            let (first, rest) = failure
-                .message
-                .split_once('\n')
-                .unwrap_or((failure.message.as_str(), ""));
+            let what = report::what_failed(&placed, &state, &ending);
+            let (first, rest) = what.split_once('\n').unwrap_or((what.as_str(), ""));
             let reasons = rest.lines().map(str::to_owned).collect();
             let targets = ending.now.iter().map(|now| (now.clone(), None)).collect();
             let end = ended(

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::Account;
 use crate::signed::encode;
-use crate::wire::Response;
 
 /// What a function answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,32 +19,21 @@ pub struct Invocation {
 impl Account {
     /// Invokes a function and waits for its answer.
     pub fn invoke(&self, function: &str, event: &Value) -> Result<Invocation> {
-        let answer = self.invocation(function, "RequestResponse", event)?;
+        let headers = [("content-type", "application/json")];
+        let body = serde_json::to_vec(event).context("write the event")?;
+        let answer = self
+            .request(
+                "lambda",
+                Method::POST,
+                &invocations(function),
+                &headers,
+                body.into(),
+            )
+            .with_context(|| format!("invoke {function} in {}", self.id()))?;
         Ok(Invocation {
             payload: serde_json::from_slice(&answer.body).unwrap_or_default(),
             failed: answer.headers.contains_key("x-amz-function-error"),
         })
-    }
-
-    /// Queues an event, as CodePipeline and S3 do; Lambda retries it twice.
-    pub fn invoke_event(&self, function: &str, event: &Value) -> Result<()> {
-        self.invocation(function, "Event", event).map(|_| ())
-    }
-
-    fn invocation(&self, function: &str, kind: &str, event: &Value) -> Result<Response> {
-        let headers = [
-            ("content-type", "application/json"),
-            ("x-amz-invocation-type", kind),
-        ];
-        let body = serde_json::to_vec(event).context("write the event")?;
-        self.request(
-            "lambda",
-            Method::POST,
-            &invocations(function),
-            &headers,
-            body.into(),
-        )
-        .with_context(|| format!("invoke {function} in {}", self.id()))
     }
 }
 

@@ -149,7 +149,7 @@ impl Outcome {
             ),
             Kind::Refused => (
                 FailureKind::ConfigurationError,
-                "production's gate refused this release",
+                "production refused this release",
                 "Nothing was deployed. Mend what is named and release again.",
             ),
             Kind::Superseded => (

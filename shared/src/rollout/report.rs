@@ -171,20 +171,10 @@ fn variables(
     ])
 }
 
-/// Failure: the first cause, and what each target was, became and is now.
+/// Failure in a pipeline: [`what_failed`], and what its reader can do next.
 pub fn failure(targets: &[Placed<'_>], state: &State, ending: &Ending) -> Failure {
-    let turn = ending.turn;
-    let first = turn.target;
-    let cause = state
-        .targets
-        .get(first)
-        .and_then(|watch| watch.cause.clone())
-        .unwrap_or_else(|| "no reason is known".into());
-    let what = targets
-        .get(first)
-        .map(|target| place(*target))
-        .unwrap_or_default();
-    let next = match turn.kind {
+    let kind = ending.turn.kind;
+    let next = match kind {
         FailureKind::RevisionOutOfSync => {
             "What somebody else deployed was not changed back. Find out who else deploys this \
              service, then retry the stage."
@@ -195,6 +185,22 @@ pub fn failure(targets: &[Placed<'_>], state: &State, ending: &Ending) -> Failur
              more."
         }
     };
+    let what = what_failed(targets, state, ending);
+    Failure::new(kind, format!("{what}\n{next}"))
+}
+
+/// The first cause, and what each target was, became and is now.
+pub fn what_failed(targets: &[Placed<'_>], state: &State, ending: &Ending) -> String {
+    let first = ending.turn.target;
+    let cause = state
+        .targets
+        .get(first)
+        .and_then(|watch| watch.cause.clone())
+        .unwrap_or_else(|| "no reason is known".into());
+    let what = targets
+        .get(first)
+        .map(|target| place(*target))
+        .unwrap_or_default();
     let each = targets
         .iter()
         .zip(&state.targets)
@@ -211,18 +217,15 @@ pub fn failure(targets: &[Placed<'_>], state: &State, ending: &Ending) -> Failur
             _ => format!("- {} {fate}.", target.name),
         })
         .collect();
-    Failure::new(
-        turn.kind,
-        format!(
-            "{what} was not released: {}.\n{}{}\n{next}",
-            cause.trim_end_matches('.'),
-            if targets.len() > 1 {
-                "What the targets were, became and are now:\n"
-            } else {
-                ""
-            },
-            each.join("\n"),
-        ),
+    format!(
+        "{what} was not released: {}.\n{}{}",
+        cause.trim_end_matches('.'),
+        if targets.len() > 1 {
+            "What the targets were, became and are now:\n"
+        } else {
+            ""
+        },
+        each.join("\n"),
     )
 }
 

@@ -15,7 +15,9 @@ pub struct Configuration {
 /// What a stack takes (CONTRACTS 3.6.11).
 pub const MOST_TAGS: usize = 50;
 
-const KNOWN: [&str; 3] = ["Parameters", "Tags", "StackPolicy"];
+const KNOWN: [&str; 2] = ["Parameters", "Tags"];
+/// What CodePipeline's own action takes besides.
+const STACK_POLICY: &str = "StackPolicy";
 
 /// CodePipeline's own action would set the policy; redbutton leaves it to those who may.
 const POLICY: &str = "StackPolicy: redbutton does not change who may update what. Take it out, and \
@@ -27,7 +29,8 @@ impl Configuration {
     pub fn parse(bytes: &[u8]) -> Result<Self, Vec<String>> {
         let file = object(bytes).map_err(|wrong| vec![wrong])?;
         let mut wrongs = Vec::new();
-        for key in file.keys().filter(|key| !KNOWN.contains(&key.as_str())) {
+        let known = |key: &str| KNOWN.contains(&key) || key == STACK_POLICY;
+        for key in file.keys().filter(|key| !known(key)) {
             let known = KNOWN.join(", ");
             wrongs.push(format!("{key}: is not known; known here: {known}"));
         }
@@ -36,7 +39,7 @@ impl Configuration {
         for (at, wrong) in tags.iter().flat_map(|tags| wrong_tags(tags)) {
             wrongs.push(format!("Tags{at}: {wrong}"));
         }
-        if file.contains_key("StackPolicy") {
+        if file.contains_key(STACK_POLICY) {
             wrongs.push(POLICY.to_owned());
         }
         if !wrongs.is_empty() {

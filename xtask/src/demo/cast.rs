@@ -23,10 +23,19 @@ pub(super) struct Step {
     pub(super) status: Status,
     /// What it said in the end.
     pub(super) said: String,
-    /// Who pressed the button, and what there was to read.
-    pub(super) approval: Option<(String, String)>,
+    /// An approval that was asked for.
+    pub(super) approval: Option<Asked>,
     /// The page of a preview, on this machine.
     pub(super) page: Option<PathBuf>,
+}
+
+/// What somebody said to an approval.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) by: String,
+    /// What there was to read.
+    pub(super) read: String,
+    pub(super) approved: bool,
 }
 
 /// Everybody in the story.
@@ -163,18 +172,22 @@ impl Audience for Cast {
         );
         self.screen.quote(read);
         let approved = !self.asks || {
-            let question = format!("Press the button, as {by}? [Y/n]");
+            let question = format!("Press the button, as {by}? [y/N]");
             self.screen.question(&question);
             let mut line = String::new();
             let heard = stdin().lock().read_line(&mut line);
             // Ctrl-D: who was there has gone.
-            heard.is_ok_and(|bytes| bytes > 0) && !line.trim().to_lowercase().starts_with('n')
+            heard.is_ok_and(|bytes| bytes > 0) && line.trim().to_lowercase().starts_with('y')
         };
         let mut now = self.now();
         let (stage, action) = (&approval.stage, &approval.action);
         let open = |step: &&mut Step| step.stage == *stage && step.action == *action;
         if let Some(step) = now.steps.iter_mut().rev().find(open) {
-            step.approval = Some((by.to_owned(), read.to_owned()));
+            step.approval = Some(Asked {
+                by: by.to_owned(),
+                read: read.to_owned(),
+                approved,
+            });
         }
         Decision {
             approved,

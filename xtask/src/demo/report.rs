@@ -175,10 +175,13 @@ fn bar(step: &Step, whole: Duration) -> Markup {
 fn words(step: &Step, page: Option<&str>) -> Markup {
     let failed = step.status != Status::Succeeded;
     html! {
-        @if let Some((by, read)) = &step.approval {
-            figure.approval {
-                blockquote { (read) }
-                figcaption { (step.stage) "/" (step.action) ": " b { (by) } " approved" }
+        @if let Some(asked) = &step.approval {
+            figure.approval[asked.approved].said[!asked.approved] {
+                blockquote { (asked.read) }
+                figcaption {
+                    (step.stage) "/" (step.action) ": " b { (asked.by) }
+                    @if asked.approved { " approved" } @else { " said no" }
+                }
             }
         }
         @if step.page.is_some() {

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use rehearsal::pipeline::{Execution, Status};
 use rehearsal::suite::{self, RELEASES_BUCKET, TARGET_REGION};
-use rehearsal::{AwsError, package, world};
+use rehearsal::{AwsError, package, workspace, world};
 use shared::ledger::Entry;
 
 use super::page;
@@ -69,7 +69,7 @@ impl Teller<'_> {
     pub(super) fn refused(&mut self, commit: Commit, who: &'static str) -> Result<()> {
         let tag = self.run(commit, who, Status::Failed)?;
         let message = self.failure("Production", "Release")?;
-        for word in ["production's gate refused this release", who] {
+        for word in ["production refused this release", who] {
             ensure!(
                 message.contains(word),
                 "the message does not speak of {word:?}"
@@ -123,8 +123,7 @@ impl Teller<'_> {
     /// `redbutton rollback`, and nothing else.
     pub(super) fn rollback(&mut self) -> Result<()> {
         let line = ["rollback", "--region", TARGET_REGION];
-        let said = self.redbutton(&line)?;
-        self.screen.quote(&said);
+        self.redbutton(&line)?;
         Ok(())
     }
 
@@ -142,8 +141,7 @@ impl Teller<'_> {
             self.fact("ledger", &text);
         }
         let target = self.target()?;
-        let said = self.redbutton(&["ledger", "verify", &target, "--bucket", RELEASES_BUCKET])?;
-        self.screen.quote(&said);
+        self.redbutton(&["ledger", "verify", &target, "--bucket", RELEASES_BUCKET])?;
         Ok(())
     }
 
@@ -155,9 +153,7 @@ impl Teller<'_> {
         fs::write(&key, public).context("write the public key")?;
         let key = key.to_string_lossy().into_owned();
         let at = ["--bucket", RELEASES_BUCKET, "--key", &key];
-        let said = self.redbutton(&[&["why", &digest], &at[..]].concat())?;
-        self.screen.quote(&said);
-        self.facts.push(("why".to_owned(), said));
+        self.redbutton(&[&["why", &digest], &at[..]].concat())?;
         Ok(())
     }
 
@@ -213,14 +209,18 @@ impl Teller<'_> {
         self.facts.push((name.to_owned(), text.to_owned()));
     }
 
-    /// Runs a command of `redbutton` with the credentials of production; what it said.
-    fn redbutton(&mut self, arguments: &[&str]) -> Result<String> {
-        let line = format!("redbutton {}", arguments.join(" "));
+    /// Runs a command of `redbutton` with the credentials of production and nothing else of the person's
+    /// environment, and shows what it said.
+    fn redbutton(&mut self, arguments: &[&str]) -> Result<()> {
+        // As a person in this folder would type it.
+        let here = format!("{}/", workspace::root().display());
+        let line = format!("redbutton {}", arguments.join(" ").replace(&here, ""));
         self.fact("typed", &line);
         let production = &self.stage.production.account;
         let keys = production.credentials();
         let output = Command::new(package::tool("redbutton", &|_| {})?)
             .args(arguments)
+            .env_clear()
             .env("AWS_ENDPOINT_URL", production.endpoint())
             .env("AWS_ACCESS_KEY_ID", keys.access_key_id())
             .env("AWS_SECRET_ACCESS_KEY", keys.secret_access_key())
@@ -231,7 +231,9 @@ impl Teller<'_> {
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).trim_end().to_owned();
         ensure!(output.status.success(), "{line}: {said}");
-        Ok(said)
+        self.screen.quote(&said);
+        self.facts.push(("said".to_owned(), said));
+        Ok(())
     }
 }
 

@@ -40,26 +40,6 @@ pub(super) struct Row {
     pub(super) failed: bool,
 }
 
-impl Row {
-    /// A row.
-    pub(super) fn new(
-        step: &str,
-        happened: String,
-        calls: usize,
-        time: Option<Duration>,
-        failed: bool,
-    ) -> Self {
-        let step = step.to_owned();
-        Self {
-            step,
-            happened,
-            calls,
-            time,
-            failed,
-        }
-    }
-}
-
 /// Standard output; its clones are the same one.
 #[derive(Clone)]
 pub(super) struct Screen {

@@ -25,8 +25,10 @@ use crate::interrupt;
 /// The service, its container, its stack, its pipeline and its repository.
 pub(super) const WEB: &str = "web";
 
-/// Longer than an execution takes, with a build, a rollout that goes back, and persons who think.
-const PATIENCE: Duration = Duration::from_secs(1800);
+/// Longer than an execution takes, with a build and a rollout that goes back.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// Longer than a person thinks, who can end it by Ctrl-C.
+const DAYS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How soon Ctrl-C is heard.
 const BREATH: Duration = Duration::from_millis(250);
 
@@ -51,6 +53,8 @@ const PARAMETERS: [(&str, &str); 7] = [
 pub(super) struct Stage {
     // First, so that nothing runs any more when the rest goes.
     pipeline: Pipeline,
+    /// How long an execution may take.
+    patience: Duration,
     pub(super) cast: Arc<Cast>,
     pub(super) source: Source,
     pub(super) test: Place,
@@ -107,6 +111,7 @@ impl Stage {
         })?;
         Ok(Self {
             pipeline,
+            patience: if asks { DAYS } else { PATIENCE },
             cast,
             source,
             test: Place::find(&rehearsal, "test", TARGET_ACCOUNT)?,
@@ -126,7 +131,7 @@ impl Stage {
         let began = Instant::now();
         loop {
             match self.pipeline.wait(&id, BREATH) {
-                Err(_) if began.elapsed() < PATIENCE => interrupt::check()?,
+                Err(_) if began.elapsed() < self.patience => interrupt::check()?,
                 ended => return ended,
             }
         }

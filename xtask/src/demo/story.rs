@@ -30,6 +30,15 @@ pub(super) struct Chapter {
     pub(super) facts: Vec<(String, String)>,
 }
 
+impl Chapter {
+    /// Whether somebody said no to an approval.
+    fn was_rejected(&self) -> bool {
+        let steps = self.journey.iter().flat_map(|journey| &journey.steps);
+        let mut asked = steps.filter_map(|step| step.approval.as_ref());
+        asked.any(|asked| !asked.approved)
+    }
+}
+
 /// Entries with their keys, oldest first.
 pub(super) type Ledger = Vec<(String, Entry)>;
 
@@ -42,7 +51,7 @@ pub(super) struct Journey {
 }
 
 /// Tells it; a chapter that does not come out as told is in its row, and the story goes on.
-pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<(Vec<Chapter>, Ledger)> {
+pub(super) fn tell<'a>(screen: &'a Screen, stage: &'a Stage) -> Result<(Vec<Chapter>, Ledger)> {
     let mut teller = Teller {
         screen,
         stage,
@@ -51,13 +60,22 @@ pub(super) fn tell(screen: &Screen, stage: &Stage) -> Result<(Vec<Chapter>, Ledg
         facts: Vec::new(),
         released: Vec::new(),
     };
-    teller.begins()?;
-    teller.a_release()?;
-    teller.a_broken_release()?;
-    teller.the_wrong_person()?;
-    teller.the_right_person()?;
-    teller.the_way_back()?;
-    teller.the_evidence()?;
+    let chapters: [fn(&mut Teller<'a>) -> Result<()>; 7] = [
+        Teller::begins,
+        Teller::a_release,
+        Teller::a_broken_release,
+        Teller::the_wrong_person,
+        Teller::the_right_person,
+        Teller::the_way_back,
+        Teller::the_evidence,
+    ];
+    for tell in chapters {
+        tell(&mut teller)?;
+        if teller.chapters.last().is_some_and(Chapter::was_rejected) {
+            screen.say("You said no, and the pipeline went no further. Neither does the story.");
+            break;
+        }
+    }
     let ledger = teller.entries()?;
     Ok((teller.chapters, ledger))
 }
@@ -126,12 +144,18 @@ impl Teller<'_> {
                      CodePipeline. Whom production believes is written down in production.";
         self.chapter("the wrong person approves", intro, |teller| {
             let dockerfile = teller.stage.source.read("Dockerfile")?;
-            let change = match dockerfile.contains("PORT=eighty") {
-                true => ("Dockerfile", "\nENV PORT=eighty", ""),
-                false => ("src/main.rs", "Welcome to web", "Welcome to the web"),
+            let (subject, change) = match dockerfile.contains("PORT=eighty") {
+                true => (
+                    "Let the port be as it was",
+                    ("Dockerfile", "\nENV PORT=eighty", ""),
+                ),
+                false => (
+                    "Name the web",
+                    ("src/main.rs", "Welcome to web", "Welcome to the web"),
+                ),
             };
             let before = teller.newest()?;
-            let commit = teller.commit("Let the port be as it was", change)?;
+            let commit = teller.commit(subject, change)?;
             teller.refused(commit, MALLORY)?;
             teller.serves(&teller.stage.production, &before)?;
             Ok(format!(
@@ -212,23 +236,43 @@ impl Teller<'_> {
         let acted = act(self);
         interrupt::check()?;
         let time = Some(began.elapsed());
-        let failed = acted.is_err();
-        let happened = acted.unwrap_or_else(|error| {
-            self.screen
-                .fact("FAILED", "this step did not do what the story says:");
-            self.screen.quote(&format!("{error:#}"));
-            format!("{error:#}")
-        });
         let calls = self.calls();
-        self.add(intro, Row::new(title, happened, calls, time, failed));
+        let row = Row {
+            step: title.to_owned(),
+            happened: String::new(),
+            calls,
+            time,
+            failed: false,
+        };
+        self.add(intro, row);
+        let Some(chapter) = self.chapters.last_mut() else {
+            return Ok(());
+        };
+        chapter.row.happened = match acted {
+            Ok(happened) => happened,
+            Err(_) if chapter.was_rejected() => "you said no".to_owned(),
+            Err(error) => {
+                self.screen
+                    .fact("FAILED", "this step did not do what the story says:");
+                self.screen.quote(&format!("{error:#}"));
+                chapter.row.failed = true;
+                format!("{error:#}")
+            }
+        };
         Ok(())
     }
 
     fn left_out(&mut self, title: &str, why: &str) {
         self.title(title);
         self.screen.say(&format!("Left out. {why}"));
-        let happened = "left out: it needs containers".to_owned();
-        self.add(why, Row::new(title, happened, 0, None, false));
+        let row = Row {
+            step: title.to_owned(),
+            happened: "left out: it needs containers".to_owned(),
+            calls: 0,
+            time: None,
+            failed: false,
+        };
+        self.add(why, row);
     }
 
     fn add(&mut self, intro: &str, row: Row) {

@@ -13,6 +13,7 @@ Everything else fails, and says so.
 """
 
 import argparse
+import fnmatch
 import gzip
 import hashlib
 import json
@@ -59,16 +60,22 @@ def build(words):
         print(f"docker build: {word} is not heeded here")
     dockerfile = given.file or os.path.join(given.folder, "Dockerfile")
     content = hashlib.sha256()
-    with open(dockerfile, "rb") as file:
-        content.update(file.read())
+    try:
+        with open(dockerfile, "rb") as file:
+            content.update(file.read())
+    except FileNotFoundError:
+        sys.exit(f"docker build: failed to read dockerfile: open {dockerfile}: no such file or directory")
+    left_out = patterns(given.folder)
     for folder, folders, files in os.walk(given.folder):
         folders.sort()
         for name in sorted(files):
             path = os.path.join(folder, name)
-            content.update(os.path.relpath(path, given.folder).encode())
-            if os.path.isfile(path):
-                with open(path, "rb") as file:
-                    content.update(file.read())
+            seen = os.path.relpath(path, given.folder)
+            if ignored(seen, left_out) or not os.path.isfile(path):
+                continue
+            content.update(seen.encode())
+            with open(path, "rb") as file:
+                content.update(file.read())
     arguments = [a if "=" in a else f"{a}={os.environ.get(a, '')}" for a in given.build_arg]
     config = {
         "architecture": "amd64",
@@ -85,10 +92,33 @@ def build(words):
             push([name])
 
 
+def patterns(folder):
+    """The lines of .dockerignore."""
+    try:
+        with open(os.path.join(folder, ".dockerignore"), encoding="utf-8") as file:
+            lines = [line.strip() for line in file]
+    except FileNotFoundError:
+        return []
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def ignored(path, lines):
+    """Whether .dockerignore leaves a file out: the last line that is about it, or a folder above it, counts."""
+    out = False
+    for line in lines:
+        pattern = line.lstrip("!").strip("/")
+        if fnmatch.fnmatch(path, pattern) or path.startswith(pattern + "/"):
+            out = not line.startswith("!")
+    return out
+
+
 def tag(words):
     old, new = words
-    with open(place(old), encoding="utf-8") as file:
-        config = file.read()
+    try:
+        with open(place(old), encoding="utf-8") as file:
+            config = file.read()
+    except FileNotFoundError:
+        sys.exit(f"docker tag: No such image: {old}")
     with open(place(new), "w", encoding="utf-8") as file:
         file.write(config)
 
