@@ -7,12 +7,13 @@ use rehearsal::workspace;
 use serde_json::Value;
 
 /// All templates of an environment.
-const TEMPLATES: [&str; 12] = [
+const TEMPLATES: [&str; 13] = [
     "examples/api.yaml",
     "examples/backup.yaml",
     "examples/network.yaml",
     "examples/observe.yaml",
     "templates/balancer.yaml",
+    "templates/boundary.yaml",
     "templates/cluster.yaml",
     "templates/files.yaml",
     "templates/pipeline.yaml",
@@ -23,7 +24,7 @@ const TEMPLATES: [&str; 12] = [
 ];
 
 /// Whose descriptions differ, and why.
-const DIFFER: [(&str, &str); 16] = [
+const DIFFER: [(&str, &str); 17] = [
     (
         "AlarmTopicArn",
         "alarms of a service make its release go back before they tell; a restart tells by itself",
@@ -44,6 +45,10 @@ const DIFFER: [(&str, &str); 16] = [
     (
         "PermissionsBoundaryArn",
         "of roles made here, or of those that a role may make",
+    ),
+    (
+        "ReleasesBucketName",
+        "where it is brought to, or nobody comes",
     ),
     ("RepositoryArns", "read by ECS, or by who resolves tags"),
     ("RepositoryName", "one template makes the repository"),
