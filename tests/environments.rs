@@ -56,11 +56,14 @@ fn text(template: &str) -> String {
 /// A stack of a template's text, its parameters changed.
 fn spec(stack: &str, text: &str, parameters: &[(&str, &str)]) -> StackSpec {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let iam = if text.contains("ManagedPolicyName:") {
+        "CAPABILITY_NAMED_IAM"
+    } else {
+        "CAPABILITY_IAM"
+    };
     StackSpec {
         parameters: parameters.iter().map(owned).collect(),
-        capabilities: ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
-            .map(str::to_owned)
-            .into(),
+        capabilities: [iam, "CAPABILITY_AUTO_EXPAND"].map(str::to_owned).into(),
         ..StackSpec::new(stack, text)
     }
 }

@@ -64,6 +64,8 @@ pub(super) fn environment(id: &str) -> Environment {
         ("MovingTag", "main"),
     ];
     it.make("templates/cluster.yaml", "test", &cluster);
+    it.make("templates/boundary.yaml", "redbutton-boundary", &[]);
+    let boundary = it.out("redbutton-boundary", "PolicyArn");
     let told = [("Endpoint", "a@example.com"), ("Impaired", "TELL")];
     it.make("examples/observe.yaml", "redbutton-observe", &told);
     let topic = it.out("redbutton-observe", "TopicArn");
@@ -124,6 +126,7 @@ pub(super) fn environment(id: &str) -> Environment {
         ("ClusterName", "test"),
         ("Image", &*image),
         ("HealthCheckCommand", "CMD,/web,--check"),
+        ("PermissionsBoundaryArn", &*boundary),
         vpc,
         subnets,
         topic,
@@ -177,6 +180,7 @@ pub(super) fn environment(id: &str) -> Environment {
         ("RepositoryName", "web"),
         ("ImageTag", "main"),
         ("ServiceArns", &*service),
+        ("PermissionsBoundaryArn", &*boundary),
         ("RestartOnPush", "ENABLED"),
         topic,
     ];
