@@ -49,6 +49,9 @@ rank() {
   # Roles alone (templates/roles.yaml): CloudFormation deletes a service with the role that released it.
   local others=${1//AWS::IAM::Role,/}
   [[ -n ${others//,/} ]] || { echo 8; return; }
+  # A policy alone (templates/boundary.yaml): IAM keeps it as long as a role has it as its boundary.
+  others=${others//AWS::IAM::ManagedPolicy,/}
+  [[ -n ${others//,/} ]] || { echo 9; return; }
   case $1 in
     *AWS::EC2::VPC,*) echo 9 ;;                             # network
     *AWS::ECS::Cluster,*) echo 7 ;;                         # cluster

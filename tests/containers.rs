@@ -40,6 +40,7 @@ static WORLD: Place<World> = Place::new();
 fn start(engine: &Engine) -> World {
     let options = Options {
         containers: Containers::Docker(engine.clone()),
+        environment: vec![("REHEARSAL_HEALTH_SCALE".into(), "0.05".into())],
         ..Options::default()
     };
     let rehearsal = Rehearsal::start(options).expect("the rehearsal starts");
@@ -175,7 +176,7 @@ impl World {
 }
 
 /// `GET /`; none when nobody answers.
-fn get(address: &str) -> Option<String> {
+pub(crate) fn get(address: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream =
         std::net::TcpStream::connect_timeout(&address.parse().ok()?, Duration::from_secs(2))

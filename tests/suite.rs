@@ -15,6 +15,7 @@ mod fixture;
 mod containers;
 mod dsse;
 mod emulator;
+mod environments;
 mod failures;
 mod faults;
 mod jobs;

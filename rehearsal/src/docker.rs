@@ -19,7 +19,7 @@
 //! | --- | --- | --- |
 //! | calls, their order and permissions | yes | yes |
 //! | what runs is the image with that digest | no | yes, [`TaskContainer::digests`] |
-//! | a missing image or a crash fails the rollout, the breaker rolls back | no | yes |
+//! | a missing image, a crash or a health check that fails ends the rollout, the breaker rolls back | no | yes |
 //! | the new page is served, the old one until then | no | yes |
 //! | the registry's permissions, VPC routes, load balancers, Fargate | no | no |
 //!

@@ -44,7 +44,9 @@ pub use definition::{Action, Definition, Kind, Mode, Stage, Store, Variable};
 pub use execution::{ActionRun, Execution, StageRun, Status};
 pub use inputs::{Inputs, Project};
 pub use pages::{Page, Pages, file_address};
-pub use template::{Choice, Deployed, PipelineTemplate, WrongDefinition, read_template};
+pub use template::{
+    Choice, Deployed, PipelineTemplate, WrongDefinition, known_types, read_template, rewritten,
+};
 
 use crate::Rehearsal;
 use crate::codepipeline::{Known, KnownExecution, KnownStage};

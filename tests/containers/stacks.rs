@@ -3,7 +3,7 @@
 use rehearsal::codepipeline::{Finished, JobSpec};
 use rehearsal::suite;
 use rehearsal::world::{Service, Stack, StackSpec};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{World, world};
 use crate::fixture::{PARAMETERS, failed, succeeded};
@@ -29,20 +29,27 @@ fn stack(world: &World, name: &str) -> (Stack, Service) {
 
 /// Hands the stack an image, with the template out of the artifact.
 fn release(world: &World, stack: &Stack, reference: &str) -> Finished {
+    release_with(world, stack, reference, &json!({}))
+}
+
+/// As [`release`], with parameters that change.
+fn release_with(world: &World, stack: &Stack, reference: &str, parameters: &Value) -> Finished {
     let rollout = json!({
         "targets": [{
             "stack": stack.name, "template": "Build::service.yaml",
-            "imageParameters": {&stack.name: "Image"}, "capabilities": ["CAPABILITY_IAM"],
+            "parameters": "Build::parameters.json", "imageParameters": {&stack.name: "Image"}, "capabilities": ["CAPABILITY_IAM"],
             "cloudFormationRole": suite::CLOUDFORMATION_ROLE,
         }],
         "region": suite::TARGET_REGION, "role": suite::TARGET_ROLE, "externalId": suite::EXTERNAL_ID,
     });
     let image = format!("{}{reference}", world.repository());
     let images = json!([{"name": stack.name, "imageUri": image}]);
-    let (rollout, images) = (rollout.to_string(), images.to_string());
+    let [rollout, images, parameters] =
+        [rollout, images, json!({"Parameters": parameters})].map(|file| file.to_string());
     let files = [
         ("rollout.json", rollout.as_bytes()),
         ("imagedefinitions.json", images.as_bytes()),
+        ("parameters.json", parameters.as_bytes()),
         ("service.yaml", TEMPLATE.as_bytes()),
     ];
     let spec = JobSpec {
@@ -84,6 +91,27 @@ fn an_image_that_is_gone_brings_the_stack_back() {
         "is now UPDATE_COMPLETE, template and parameters as before",
         // The revision before was deregistered; its content is a revision of its own.
         "service stacked serves stacked:3 (1 of 1",
+    ] {
+        assert!(message.contains(word), "no {word:?} in: {message}");
+    }
+    assert_eq!(stack.parameters().unwrap(), before);
+    world.await_page(&service, "v1");
+}
+
+// rules: 3.5.28 3.6.13
+#[test]
+fn a_version_that_fails_its_health_check_fails_the_job_and_the_old_page_stays() {
+    let Some(world) = world("a stack and a health check that fails") else {
+        return;
+    };
+    let (stack, service) = stack(&world, "unwell");
+    let before = stack.parameters().unwrap();
+    let check = json!({"HealthCheckCommand": "CMD,/web,--nope"});
+    let (kind, message) = failed(&release_with(&world, &stack, ":v2", &check));
+    assert_eq!(kind, "JobFailed");
+    for word in [
+        "its health check failed",
+        "is now UPDATE_COMPLETE, template and parameters as before",
     ] {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }

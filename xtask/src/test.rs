@@ -206,6 +206,7 @@ fn python(progress: &Progress) -> Result<Tally> {
         "rehearsal/permissions.py",
         "rehearsal/translate.py",
         "tests/dsse/verify.py",
+        "tests/environments/aws.py",
     ];
     let cache = workspace::target().join("pycache");
     succeed(

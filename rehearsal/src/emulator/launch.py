@@ -19,13 +19,15 @@ import json
 import os
 import sys
 import threading
+import time
+import types
 from xml.sax.saxutils import escape as xml
 
 import botocore.session
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region, request_scope
-from ministack.services import cloudformation, ecr, ecs, iam, s3, sts
+from ministack.services import cloudformation, ecr, ecs, eventbridge, iam, s3, sts
 from ministack.services.cloudformation import provisioners
 
 _pin_request_origin = app.pin_request_origin
@@ -37,6 +39,8 @@ _sse_headers = s3._resolve_sse_write_headers
 _repository_policy = ecr.repository_policy_for_arn
 _ecr = ecr.handle_request
 _run_task = ecs._run_task
+_apply_input_transformer = eventbridge._apply_input_transformer
+_record_task_healthy = ecs._record_service_task_healthy
 
 
 def resource_arn(service, method, path, headers, body, *rest):
@@ -228,11 +232,13 @@ def ecs_input(operation):
 
 def fit(value, shape):
     """A template's value as the API has it: parameters are texts even if they are numbers, and names
-    begin with a capital letter. CloudFormation translates both; MiniStack translates some."""
+    have other capital letters (EFSVolumeConfiguration, efsVolumeConfiguration). CloudFormation translates
+    both; MiniStack translates some."""
     if value is None:
         return None
     if shape.type_name == "structure" and isinstance(value, dict):
-        named = {camel(key): one for key, one in value.items()}
+        members = {name.lower(): name for name in shape.members}
+        named = {members.get(key.lower(), camel(key)): one for key, one in value.items()}
         return {key: fit(one, shape.members[key]) if key in shape.members else one
                 for key, one in named.items()}
     if shape.type_name == "list" and isinstance(value, list):
@@ -248,8 +254,87 @@ def fit(value, shape):
 
 
 def camel(key):
-    """ContainerPort is containerPort there."""
+    """What the API has no such name for."""
     return key[:1].lower() + key[1:]
+
+
+def apply_input_transformer(transformer, rule, view):
+    """Paths of EventBridge may name a member of a list ($.resources[0]); MiniStack knows names only."""
+    event = json.loads(json.dumps(view.event_with_detail()), object_hook=Indexed)
+    whole = types.SimpleNamespace(event_with_detail=lambda: event, envelope=view.envelope)
+    return _apply_input_transformer(transformer, rule, whole)
+
+
+class Indexed(dict):
+    """An object that has `resources[0]`, too."""
+
+    def __missing__(self, key):
+        name, _, index = key.removesuffix("]").partition("[")
+        if not index:
+            raise KeyError(key)
+        return self[name][int(index)]
+
+
+def record_task_healthy(service, task):
+    """A task whose containers have a health check is well once that says so, and stopped when it does not.
+    MiniStack asks nobody: whatever runs for a second is well."""
+    if task.get("lastStatus") != "RUNNING" or is_well(task):
+        return _record_task_healthy(service, task)
+    if ecs._mark_task_stopped(task["taskArn"], task, "Task failed container health checks",
+                              "ServiceSchedulerInitiated"):
+        ecs._cleanup_task_resources(task, None)
+        ecs._record_service_task_failure(task)
+    return None
+
+
+def is_well(task):
+    """Asks each container that has a check until it is well, or has failed as often as it may; a task that
+    somebody stops meanwhile is not unwell."""
+    definition = ecs._task_defs[ecs._resolve_td_key(task["taskDefinitionArn"])]
+    containers = list(zip(definition["containerDefinitions"], task.get("_docker_ids", []), task["containers"]))
+    for asked, docker_id, told in containers:
+        check = asked.get("healthCheck")
+        if check and check["command"][0] != "NONE":
+            well = becomes_well(task, docker_id, check)
+            told["healthStatus"] = "HEALTHY" if well else "UNHEALTHY"
+            if not well:
+                task["healthStatus"] = "UNHEALTHY"
+                return False
+    task["healthStatus"] = "HEALTHY"
+    return True
+
+
+def becomes_well(task, docker_id, check):
+    """ECS asks every `interval`, and failures of the first `startPeriod` do not count. Here it is asked
+    every second while it starts, so that nobody waits who is well. `REHEARSAL_HEALTH_SCALE` shortens both
+    for those that are not."""
+    started, failures = time.monotonic(), 0
+    while ecs._task_is_active(task["taskArn"], task) and task["lastStatus"] == "RUNNING":
+        if says_well(docker_id, check):
+            return True
+        starts = time.monotonic() - started < health_scale * check.get("startPeriod", 0)
+        failures += not starts
+        if failures >= check.get("retries", 3):
+            return False
+        time.sleep(min(1, health_scale) if starts else health_scale * check.get("interval", 30))
+    return True
+
+
+def says_well(docker_id, check):
+    """Runs a check in its container, as long as it may take."""
+    kind, *command = check["command"]
+    docker = ecs._get_docker().api
+    try:
+        asked = docker.exec_create(docker_id, ["/bin/sh", "-c", *command] if kind == "CMD-SHELL" else command)
+        docker.exec_start(asked, detach=True)
+        until = time.monotonic() + check.get("timeout", 5)
+        while (seen := docker.exec_inspect(asked))["Running"]:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        return seen["ExitCode"] == 0
+    except Exception:  # A container that has ended, or a command that is not there.
+        return False
 
 
 def simulate(query):
@@ -315,6 +400,7 @@ def pin_request_origin(address, _):
 
 
 one_at_a_time = threading.RLock()
+health_scale = float(os.environ.get("REHEARSAL_HEALTH_SCALE", 1))
 services = {name: in_one_piece(ecs._ACTION_MAP[name])
             for name in ("CreateService", "UpdateService", "DescribeServices")}
 
@@ -324,6 +410,8 @@ provisioners._RESOURCE_HANDLERS["AWS::ECS::TaskDefinition"]["create"] = task_def
 ecs._ACTION_MAP.update(services)
 ecs._create_service = create_service
 ecs._update_service = update_service
+ecs._record_service_task_healthy = record_task_healthy
+eventbridge._apply_input_transformer = apply_input_transformer
 iam_actions.SERVICE_TO_IAM_NAMESPACE["codepipeline"] = "codepipeline"
 iam_actions.extract_resource_arn = resource_arn
 iam_actions.request_tag_context = request_context

@@ -21,6 +21,7 @@ pub use read::read as read_template;
 use super::{Definition, Project, refusals};
 use crate::account::Account;
 use crate::deploy::{Stack, deploy};
+use crate::tools::Tools;
 use crate::world::stack;
 use crate::{Progress, Rehearsal};
 
@@ -159,7 +160,7 @@ impl PipelineTemplate {
         } = *choice;
         let account = &rehearsal.tooling();
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let known = known_types(rehearsal)?;
+        let known = known_types(rehearsal.tools())?;
         let rewritten = rewrite::rewrite(&self.template, &known, leave_out, folder);
         let file = rehearsal.dir().join(format!("{name}.json"));
         let text = serde_json::to_string_pretty(&rewritten.template).context("write a template")?;
@@ -210,9 +211,19 @@ impl PipelineTemplate {
     }
 }
 
+/// A template as the emulator takes it, and what is left out of it: logical id and type.
+///
+/// `known` are the types that it has ([`known_types`]). Where the others are referred to, there are names
+/// such as `not-deployed-Gateway`.
+pub fn rewritten(path: &Path, known: &BTreeSet<String>) -> Result<(Value, Vec<(String, String)>)> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let made = rewrite::rewrite(&read::read(path)?, known, &[], folder);
+    Ok((made.template, made.left_out))
+}
+
 /// The types that the emulator's CloudFormation deploys.
-fn known_types(rehearsal: &Rehearsal) -> Result<BTreeSet<String>> {
-    let listed = Command::new(rehearsal.tools().python())
+pub fn known_types(tools: &Tools) -> Result<BTreeSet<String>> {
+    let listed = Command::new(tools.python())
         .args(["-c", KNOWN])
         .output()
         .context("ask the emulator for its types")?;

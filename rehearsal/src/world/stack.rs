@@ -139,6 +139,10 @@ impl Stack {
         let rows: Vec<_> = changed.chain(previous).collect();
         let mut params = create::listed("Parameters", &rows);
         params.push(("UsePreviousTemplate".to_owned(), "true".to_owned()));
+        params.extend(create::listed(
+            "Capabilities",
+            &[vec![("", "CAPABILITY_IAM".to_owned())]],
+        ));
         let params: Vec<(&str, &str)> = params.iter().map(|(k, v)| (&**k, &**v)).collect();
         self.query("UpdateStack", &params).map(|_| ())
     }
