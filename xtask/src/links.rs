@@ -1,4 +1,4 @@
-//! Links: each relative one in README.md, ARCHITECTURE.md and the book leads to a file that is there, and
+//! Links: each relative one in README.md, ARCHITECTURE.md, the examples' READMEs and the book leads to a file that is there, and
 //! to a heading that it has.
 //!
 //! mdBook looks at none of them. It and code hosts make the same anchor of a heading that has letters,
@@ -181,6 +181,10 @@ mod tests {
         let mut paths: Vec<String> = names.map(|name| format!("{BOOK}{name}")).collect();
         paths.retain(|path| path.ends_with(".md"));
         paths.extend(["README.md".to_owned(), "ARCHITECTURE.md".to_owned()]);
+        let examples = fs::read_dir(root.join("examples")).unwrap();
+        let examples = examples.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let readme = examples.map(|name| format!("examples/{name}/README.md"));
+        paths.extend(readme.filter(|path| root.join(path).exists()));
         let read = |path: String| {
             let text = fs::read_to_string(root.join(&path)).unwrap();
             (path, text)
