@@ -321,6 +321,31 @@ fn what_is_taken_down_leaves_exactly_what_is_named() {
         said.contains("There is no stack of-last-year (any more)."),
         "{said}"
     );
+    let (_, order) = said.split_once("one after the other:\n").unwrap();
+    let order: Vec<&str> = order
+        .lines()
+        .map_while(|line| line.strip_prefix("  "))
+        .collect();
+    let place = |name: &str| order.iter().position(|one| *one == name).unwrap();
+    // Each before what it leans on; the emulator itself would delete most of them in any order.
+    for (first, then) in [
+        ("web-restart", "web"),
+        ("web-scaling", "web"),
+        ("web", "web-balancer"),
+        ("web", "web-files"),
+        ("web", "test"),
+        ("shop", "shop-balancer"),
+        ("shop-api", "shop-balancer"),
+        ("web-balancer", "test-network"),
+        ("web-files", "test-network"),
+        ("shop", "redbutton-boundary"),
+        ("web", "redbutton-boundary"),
+    ] {
+        assert!(
+            place(first) < place(then),
+            "{first} goes before {then}: {order:?}"
+        );
+    }
     let after = inventory(&it.account);
     let stays: Vec<&(&str, String)> = after.difference(&before).collect();
     let kinds: Vec<&str> = stays.iter().map(|(kind, _)| *kind).collect();
