@@ -23,7 +23,7 @@ use step::{Tally, tests};
 /// Run every check: format, lints, docs, licences, schemas, the book, tests, templates, the suite.
 ///
 /// A failed step stops nothing; the last line counts what passed and what failed. From a clean clone
-/// it takes half an hour on two cores, half of it for builds.
+/// it takes twenty minutes on two cores, half of them for builds.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Leave out what needs the emulator
