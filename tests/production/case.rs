@@ -271,12 +271,20 @@ impl World {
             .unwrap();
     }
 
-    /// Nothing is locked, queued or open any more.
+    /// Nothing is locked, queued or open any more, as soon as the execution whose outcome is there has
+    /// come to its own end.
     pub(super) fn nothing_is_held(&self) {
         let bucket = state_bucket(self);
-        for folder in ["locks/", "queue/", "open/"] {
-            let left = self.suite.production.list_objects(&bucket, folder).unwrap();
-            assert!(left.is_empty(), "{left:?}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let listed = |folder| self.suite.production.list_objects(&bucket, folder).unwrap();
+            let left = ["locks/", "queue/", "open/"].map(listed).concat();
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < until, "still held: {left:?}");
+            // Between two looks at the condition.
+            thread::sleep(Duration::from_millis(100));
         }
     }
 
