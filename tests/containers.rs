@@ -150,16 +150,8 @@ impl World {
         pipeline.wait(&job, Duration::from_secs(240)).unwrap()
     }
 
-    /// The pages that the service's running containers serve now.
     fn pages(&self, service: &Service) -> Vec<String> {
-        let engine = self.rehearsal.docker().unwrap().engine();
-        let tasks = service.tasks().unwrap();
-        let arns = tasks.iter().filter_map(|task| task["taskArn"].as_str());
-        let containers = arns.flat_map(|arn| engine.task_containers(arn).unwrap_or_default());
-        let addresses = containers.filter_map(|container| container.address);
-        addresses
-            .filter_map(|address| get(&format!("{address}:8080")))
-            .collect()
+        pages(&self.rehearsal, service)
     }
 
     fn await_page(&self, service: &Service, version: &str) {
@@ -175,8 +167,20 @@ impl World {
     }
 }
 
+/// The pages that the service's running containers serve now.
+pub(crate) fn pages(rehearsal: &Rehearsal, service: &Service) -> Vec<String> {
+    let engine = rehearsal.docker().unwrap().engine();
+    let tasks = service.tasks().unwrap();
+    let arns = tasks.iter().filter_map(|task| task["taskArn"].as_str());
+    let containers = arns.flat_map(|arn| engine.task_containers(arn).unwrap_or_default());
+    let addresses = containers.filter_map(|container| container.address);
+    addresses
+        .filter_map(|address| get(&format!("{address}:8080")))
+        .collect()
+}
+
 /// `GET /`; none when nobody answers.
-pub(crate) fn get(address: &str) -> Option<String> {
+fn get(address: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream =
         std::net::TcpStream::connect_timeout(&address.parse().ok()?, Duration::from_secs(2))

@@ -3,6 +3,8 @@
 //!
 //! All of it without containers is in one emulator, each test in accounts or regions of its own.
 
+mod boundary;
+mod examples;
 mod words;
 
 mod deployed;

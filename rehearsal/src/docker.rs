@@ -26,8 +26,8 @@
 //! In reading order: [`Engine`] finds Docker; [`Run`] owns what is left there; `web` and `lambda`
 //! make images; [`Gateway`] lets a container call back; `names`, `socket` and `registry` are the
 //! above; [`TaskContainer`] is what runs in the end. The engine has to run on this machine: one that
-//! is rootless or in a virtual machine cannot reach 127.0.0.1. Everything speaks the engine's HTTP
-//! API; the `docker` command is not needed.
+//! is rootless or in a virtual machine cannot reach 127.0.0.1. Everything here speaks the engine's HTTP
+//! API; the `docker` command is needed only by builds that call it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-pub use build::{build, production};
+pub use build::{build, functions, production};
 
 /// What a step can be.
 const KINDS: &str = "stack, production, image, object";

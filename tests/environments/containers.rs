@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::restart::{Restarts, deployment, output};
 use super::{REGION, once, spec, text};
-use crate::containers::get;
+use crate::containers::pages;
 use crate::fixture::place::{Place, Turn};
 
 struct World {
@@ -86,22 +86,10 @@ impl World {
         (stack, service)
     }
 
-    /// The pages that the service's running containers serve now.
-    fn pages(&self, service: &Service) -> Vec<String> {
-        let engine = self.rehearsal.docker().unwrap().engine();
-        let tasks = service.tasks().unwrap();
-        let arns = tasks.iter().filter_map(|task| task["taskArn"].as_str());
-        let containers = arns.flat_map(|arn| engine.task_containers(arn).unwrap_or_default());
-        let addresses = containers.filter_map(|container| container.address);
-        addresses
-            .filter_map(|address| get(&format!("{address}:8080")))
-            .collect()
-    }
-
     /// Looks until they serve this version and no other.
     fn await_page(&self, service: &Service, version: &str) {
         once(&format!("the page of {version}"), || {
-            let pages = self.pages(service);
+            let pages = pages(&self.rehearsal, service);
             let serves = !pages.is_empty() && pages.iter().all(|page| page.contains(version));
             serves.then_some(())
         });
@@ -134,7 +122,11 @@ fn the_old_version_stays_when_the_new_one_fails_its_health_check() {
     ];
     stack.update(&changes).unwrap();
     let failed = once("the end of the deployment", || {
-        assert!(world.pages(&service).iter().any(|page| page.contains("v1")));
+        assert!(
+            pages(&world.rehearsal, &service)
+                .iter()
+                .any(|page| page.contains("v1"))
+        );
         let deployments = service.deployments().unwrap();
         let failed = |one: &&Value| one["rolloutState"] == "FAILED";
         let failed = deployments.iter().find(failed)?.clone();

@@ -8,7 +8,7 @@ use rehearsal::world::{self, Service};
 use rehearsal::{suite, workspace};
 use serde_json::{Value, json};
 
-use super::{Environment, RECORDS, REGION, call, spec};
+use super::{Environment, RECORDS, REGION, spec};
 
 /// What the emulator's CloudFormation does not know. cfn-lint checks these against the resource
 /// specification, as everything else.
@@ -395,29 +395,4 @@ fn parameters_that_do_not_go_together_are_refused() {
     }
     let stacks = account.query("cloudformation", "DescribeStacks", &[]);
     assert_eq!(rehearsal::xml_texts(&stacks.unwrap(), "StackName"), [""; 0]);
-}
-
-/// What `examples/compose` made of a compose file is a task definition.
-#[test]
-fn what_came_from_compose_is_registered() {
-    let file = workspace::root().join("examples/compose/task-definition.json");
-    let text = fs::read_to_string(file).unwrap();
-    let given: Value = serde_json::from_str(&text).unwrap();
-    let account = RECORDS.rehearsal.account("666666666666", REGION);
-    for name in ["web-task", "web-execution"] {
-        let role = [
-            ("RoleName", name),
-            ("Path", "/ecs/"),
-            (
-                "AssumeRolePolicyDocument",
-                r#"{"Version":"2012-10-17","Statement":[]}"#,
-            ),
-        ];
-        account.query("iam", "CreateRole", &role).unwrap();
-    }
-    let target = "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition";
-    let taken = call(&account, "ecs", target, given.clone());
-    let family = &taken["taskDefinition"]["family"];
-    assert_eq!(*family, given["family"]);
-    shared::task_definition::TaskDefinition::from_file(text.as_bytes()).unwrap();
 }

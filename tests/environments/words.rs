@@ -1,12 +1,10 @@
 //! What has one name in several templates is one thing: its type, what it may be, and what is said of it.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use rehearsal::pipeline::read_template;
 use rehearsal::workspace;
 use serde_json::Value;
-use shared::rollout_file::RolloutFile;
 
 /// All templates of an environment.
 const TEMPLATES: [&str; 13] = [
@@ -132,83 +130,4 @@ fn one_name_is_one_thing_in_all_templates() {
         eprintln!("descriptions differ: {name}: {why}");
     }
     assert_eq!(differ, DIFFER.map(|(name, _)| name));
-}
-
-/// What redbutton-services forbids a role of a service would fail at run time, far from here.
-#[test]
-fn the_boundary_has_room_for_what_roles_of_services_do() {
-    let boundary = words_of("templates/boundary.yaml");
-    let allowed: Vec<String> = actions(&boundary["Resources"]["Services"]);
-    let service = words_of("templates/service.yaml");
-    let mut wanted = Vec::new();
-    for (_, resource) in service["Resources"].as_object().unwrap() {
-        if resource["Type"] == "AWS::IAM::Role" {
-            wanted.extend(actions(&resource["Properties"]["Policies"]));
-        }
-    }
-    assert!(wanted.len() >= 10, "{wanted:?}");
-    let fits = |action: &String| {
-        allowed.iter().any(|one| match one.split_once('*') {
-            Some((begin, _)) => action.starts_with(begin),
-            None => one == action,
-        })
-    };
-    let over: Vec<&String> = wanted.iter().filter(|action| !fits(action)).collect();
-    assert!(over.is_empty(), "{over:?}");
-    // And for nothing by which a task would be more than a service.
-    for never in [
-        "iam:",
-        "sts:",
-        "lambda:",
-        "states:",
-        "cloudformation:",
-        "ecs:",
-        "ecr:Put",
-    ] {
-        let found = allowed.iter().find(|one| one.starts_with(never));
-        assert_eq!(found, None);
-    }
-}
-
-/// Every action that statements with `Allow` name.
-fn actions(value: &Value) -> Vec<String> {
-    match value {
-        Value::Object(fields) if fields.get("Effect") == Some(&"Allow".into()) => {
-            match &fields["Action"] {
-                Value::String(one) => vec![one.clone()],
-                Value::Array(all) => all
-                    .iter()
-                    .filter_map(|one| one.as_str().map(str::to_owned))
-                    .collect(),
-                _ => Vec::new(),
-            }
-        }
-        Value::Object(fields) => fields.values().flat_map(actions).collect(),
-        Value::Array(all) => all.iter().flat_map(actions).collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn words_of(template: &str) -> Value {
-    read_template(&workspace::root().join(template)).unwrap()
-}
-
-/// The rollout files of the examples are such that redbutton takes.
-#[test]
-fn rollout_files_of_examples_are_taken() {
-    for file in [
-        "examples/environments/rollout-test.json",
-        "examples/environments/rollout-production.json",
-        "examples/web/release/test.json",
-        "examples/web/release/production.json",
-        "examples/pipeline/source/test.json",
-        "examples/pipeline/source/production.json",
-    ] {
-        let text = fs::read_to_string(workspace::root().join(file)).unwrap();
-        let value = serde_json::from_str(&text).unwrap();
-        let read = RolloutFile::from_value(&value);
-        let read = read.unwrap_or_else(|wrong| panic!("{file}: {wrong:?}"));
-        let roles = read.targets.iter().any(|target| target.role.is_some());
-        assert_eq!(roles, file.contains("test"), "{file}");
-    }
 }

@@ -2,9 +2,9 @@
 //! hashed in passing and written on (CONTRACTS 3.7.4, 3.7.18). An object of more than one part is
 //! copied part by part, each with its own checksum on the wire.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+mod tee;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
@@ -15,7 +15,6 @@ use aws_sdk_s3::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body::{Body, Frame, SizeHint};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -23,6 +22,7 @@ use tokio::time::Instant;
 use super::bucket::Bucket;
 use crate::error::{CallError, Kind};
 use crate::time::seconds;
+use tee::Tee;
 
 /// How an object is cut, and how long a part that did not arrive waits for another attempt.
 #[derive(Clone, Copy)]
@@ -576,71 +576,6 @@ fn unanswered(operation: &'static str, error: &dyn std::fmt::Display) -> CallErr
         kind: Kind::Unanswered,
         code: String::new(),
         message: error.to_string(),
-    }
-}
-
-/// What a body had in it so far.
-struct Seen {
-    whole: Sha256,
-    part: Sha256,
-    bytes: u64,
-}
-
-/// A body that is hashed while it is read, and that is as long as it should be, or fails.
-struct Tee {
-    inner: SdkBody,
-    left: u64,
-    seen: Arc<Mutex<Seen>>,
-}
-
-impl Tee {
-    fn new(inner: SdkBody, length: u64, whole: Sha256) -> Self {
-        Self {
-            inner,
-            left: length,
-            seen: Arc::new(Mutex::new(Seen {
-                whole,
-                part: Sha256::new(),
-                bytes: 0,
-            })),
-        }
-    }
-}
-
-impl Body for Tee {
-    type Data = <SdkBody as Body>::Data;
-    type Error = <SdkBody as Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(context);
-        match polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                if let Some(data) = frame.data_ref() {
-                    let length = data.len() as u64;
-                    if length > self.left {
-                        return Poll::Ready(Some(Err("S3 sent more than was asked for".into())));
-                    }
-                    self.left -= length;
-                    if let Ok(mut seen) = self.seen.lock() {
-                        seen.whole.update(data);
-                        seen.part.update(data);
-                        seen.bytes += length;
-                    }
-                }
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(None) if self.left > 0 => {
-                Poll::Ready(Some(Err("S3 sent less than was asked for".into())))
-            }
-            other => other,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
     }
 }
 

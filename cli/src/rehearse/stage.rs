@@ -7,10 +7,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use http::Method;
 use rehearsal::docker::Engine;
-use rehearsal::package::Profile;
 use rehearsal::pipeline::{Choice, Deployed, Kind};
 use rehearsal::world_file::{self, World};
-use rehearsal::{AwsError, Containers, Progress, Rehearsal, interrupt, say, suite};
+use rehearsal::{AwsError, Containers, Progress, Rehearsal, interrupt, say};
 
 use super::Order;
 use super::options::Options;
@@ -68,13 +67,8 @@ impl Stage {
             return self.with_production(options, world);
         }
         let what = "Building and deploying redbutton's own functions";
-        let given = world.suite.iter().map(|(name, value)| (&**name, &**value));
-        let mut parameters: Vec<(&str, &str)> = given.collect();
-        if !world.suite.contains_key("LookEverySeconds") {
-            parameters.push(("LookEverySeconds", "1"));
-        }
         phase(options, what, |progress| {
-            suite::functions(&self.rehearsal, Profile::Dev, &parameters, progress)
+            world_file::functions(&self.rehearsal, world, progress)
         })?;
         self.with_production(options, world)
     }

@@ -1,4 +1,5 @@
-//! A Docker socket for the emulator only: the engine's own, but for the names of images.
+//! A Docker socket for the emulator, and for the builds of a rehearsal: the engine's own, but for the
+//! names of images.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 use std::fs::{self, File};
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use super::commit::git;
 use super::definition::Store;
 use crate::account::Account;
 use crate::codepipeline::Artifact;
@@ -68,21 +68,14 @@ pub(super) fn unpack(account: &Account, artifact: &Artifact, folder: &Path) -> R
 
 /// A source's files: of a git work tree those that git knows or would add, else all there are.
 pub(super) fn source_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listed = Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args([
-            "ls-files",
-            "-z",
-            "--cached",
-            "--others",
-            "--exclude-standard",
-        ])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let listed = listed.ok().filter(|listed| listed.status.success());
-    let names = listed.map(|listed| String::from_utf8_lossy(&listed.stdout).into_owned());
+    let listed = [
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ];
+    let names = git(folder, &listed);
     let mut files: Vec<PathBuf> = names
         .iter()
         .flat_map(|names| names.split('\0'))

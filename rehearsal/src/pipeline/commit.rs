@@ -35,8 +35,8 @@ impl Commit {
     }
 }
 
-/// What git says, when all is well.
-fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
+/// What git says about a folder, when all is well.
+pub(super) fn git(folder: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
         .arg("-C")
         .arg(folder)

@@ -24,6 +24,15 @@ pub fn build(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Resul
     Ok(())
 }
 
+/// Deploys redbutton's functions for pipelines; they look every second, since nothing here takes as long
+/// as on AWS, unless the file says otherwise.
+pub fn functions(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
+    let mut parameters = vec![("LookEverySeconds", "1")];
+    parameters.retain(|(name, _)| !world.suite.contains_key(*name));
+    parameters.extend(pairs(&world.suite));
+    suite::functions(rehearsal, Profile::Dev, &parameters, progress)
+}
+
 /// Deploys redbutton's production side, once the tooling side is there, whose key it is to know.
 pub fn production(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
     for step in &world.steps {

@@ -22,7 +22,7 @@ const STYLE: &str = include_str!("report.css");
 pub(super) struct Told<'a> {
     pub(super) chapters: &'a [Chapter],
     /// Production's ledger, oldest first.
-    pub(super) ledger: &'a [(String, Entry)],
+    pub(super) ledger: &'a [Entry],
     /// What tasks were: containers, or records.
     pub(super) tasks: &'a str,
     /// How long it took altogether.
@@ -198,7 +198,7 @@ fn words(step: &Step, page: Option<&str>) -> Markup {
     }
 }
 
-fn ledger(entries: &[(String, Entry)]) -> Markup {
+fn ledger(entries: &[Entry]) -> Markup {
     html! {
         section {
             h2 { "Production's ledger" }
@@ -206,7 +206,7 @@ fn ledger(entries: &[(String, Entry)]) -> Markup {
             table.ledger {
                 thead { tr { th.number { "No." } th { "When" } th { "Came to" } th { "Release" } th { "Approved by" } th { "Hash of the one before" } } }
                 tbody {
-                    @for (_, entry) in entries {
+                    @for entry in entries {
                         tr {
                             td.number { (entry.number) }
                             td { (moment::utc(entry.at).unwrap_or_default()) }

@@ -122,15 +122,13 @@ impl Teller<'_> {
 
     /// `redbutton rollback`, and nothing else.
     pub(super) fn rollback(&mut self) -> Result<()> {
-        let line = ["rollback", "--region", TARGET_REGION];
-        self.redbutton(&line)?;
-        Ok(())
+        self.redbutton(&["rollback", "--region", TARGET_REGION])
     }
 
     /// The ledger of the service, which is whole.
     pub(super) fn ledger(&mut self) -> Result<()> {
         let entries = self.entries()?;
-        for (_, entry) in &entries {
+        for entry in &entries {
             let release = entry.release.as_ref();
             let name = release.map_or("what was there before", |release| &release.name);
             let by = release.map(|release| release.approvers.join(", "));
@@ -140,9 +138,9 @@ impl Teller<'_> {
             let text = format!("{} {:?}: {name}{by}", entry.number, entry.result);
             self.fact("ledger", &text);
         }
-        let target = self.target()?;
-        self.redbutton(&["ledger", "verify", &target, "--bucket", RELEASES_BUCKET])?;
-        Ok(())
+        // There is one target.
+        let target = &entries.first().context("the ledger is empty")?.target;
+        self.redbutton(&["ledger", "verify", target, "--bucket", RELEASES_BUCKET])
     }
 
     /// From the image that production runs back to the commit.
@@ -153,28 +151,19 @@ impl Teller<'_> {
         fs::write(&key, public).context("write the public key")?;
         let key = key.to_string_lossy().into_owned();
         let at = ["--bucket", RELEASES_BUCKET, "--key", &key];
-        self.redbutton(&[&["why", &digest], &at[..]].concat())?;
-        Ok(())
+        self.redbutton(&[&["why", &digest], &at[..]].concat())
     }
 
-    /// Every entry of the ledger, oldest first, with its key.
-    pub(super) fn entries(&self) -> Result<Vec<(String, Entry)>> {
+    /// Every entry of the ledger, oldest first.
+    pub(super) fn entries(&self) -> Result<Vec<Entry>> {
         let production = &self.stage.production.account;
         let mut keys = production.list_objects(RELEASES_BUCKET, LEDGER)?;
         keys.sort();
         let read = |key: String| {
             let bytes = production.get_object(RELEASES_BUCKET, &key)?;
-            let entry = serde_json::from_slice(&bytes).with_context(|| key.clone())?;
-            Ok((key, entry))
+            serde_json::from_slice(&bytes).context(key)
         };
         keys.into_iter().map(read).collect()
-    }
-
-    /// The only target that the ledger has.
-    fn target(&self) -> Result<String> {
-        let entries = self.entries()?;
-        let (_, first) = entries.first().context("the ledger is empty")?;
-        Ok(first.target.clone())
     }
 
     /// Whatever an administrator tries, a release stays as it is.

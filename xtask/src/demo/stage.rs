@@ -10,10 +10,10 @@ use anyhow::{Context, Result, bail};
 use rehearsal::docker::Engine;
 use rehearsal::package::{Profile, package, tool};
 use rehearsal::pipeline::{Choice, Execution, Inputs, Pages, Pipeline, PipelineTemplate};
-use rehearsal::suite::{self, PRODUCTION_ACCOUNT, RELEASES_BUCKET, TARGET_ACCOUNT, TARGET_REGION};
+use rehearsal::suite::{PRODUCTION_ACCOUNT, RELEASES_BUCKET, TARGET_ACCOUNT, TARGET_REGION};
 use rehearsal::tools::Tools;
 use rehearsal::world::{self, Service};
-use rehearsal::world_file::{self, World};
+use rehearsal::world_file;
 use rehearsal::{Account, Containers, Options, Progress, Rehearsal, workspace};
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ impl Stage {
             pipeline(&rehearsal, &source, &cast, progress)
         })?;
         screen.phase("deploying redbutton for the pipeline", |progress| {
-            functions(&rehearsal, &world, &milestones(progress))
+            world_file::functions(&rehearsal, &world, &milestones(progress))
         })?;
         screen.phase("deploying redbutton in production", |progress| {
             world_file::production(&rehearsal, &world, &milestones(progress))
@@ -198,15 +198,6 @@ fn pipeline(
     };
     let audience = Arc::clone(cast);
     Pipeline::new(rehearsal, deployed.definition, inputs, audience)
-}
-
-/// The functions that the pipeline invokes.
-fn functions(rehearsal: &Rehearsal, world: &World, progress: &Progress) -> Result<()> {
-    let given = world.suite.iter().map(|(name, value)| (&**name, &**value));
-    let mut parameters: Vec<(&str, &str)> = given.collect();
-    // Nothing here takes as long as it does on AWS.
-    parameters.push(("LookEverySeconds", "1"));
-    suite::functions(rehearsal, Profile::Dev, &parameters, progress)
 }
 
 /// Hears of what is deployed, and nothing of what SAM writes meanwhile.

@@ -39,9 +39,6 @@ impl Chapter {
     }
 }
 
-/// Entries with their keys, oldest first.
-pub(super) type Ledger = Vec<(String, Entry)>;
-
 /// An execution of the pipeline.
 pub(super) struct Journey {
     pub(super) commit: Commit,
@@ -51,7 +48,7 @@ pub(super) struct Journey {
 }
 
 /// Tells it; a chapter that does not come out as told is in its row, and the story goes on.
-pub(super) fn tell<'a>(screen: &'a Screen, stage: &'a Stage) -> Result<(Vec<Chapter>, Ledger)> {
+pub(super) fn tell<'a>(screen: &'a Screen, stage: &'a Stage) -> Result<(Vec<Chapter>, Vec<Entry>)> {
     let mut teller = Teller {
         screen,
         stage,
